@@ -1,0 +1,1 @@
+"""The Microsoft Entra ID connector; stands on tenants."""

@@ -1,0 +1,1 @@
+"""The project: wiring of the two apps, no rules of its own."""

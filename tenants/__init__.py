@@ -1,0 +1,1 @@
+"""Who exists and who may do what; knows nothing of connectors."""
