@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, NoReturn, Self
+from datetime import datetime
+from typing import Any, ClassVar, NoReturn, Self, TypeVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import AnonymousUser, PermissionsMixin
@@ -38,9 +39,7 @@ class UserManager(BaseUserManager["User"]):
 class User(AbstractBaseUser, PermissionsMixin):
     """A login: what signs in. Staff or company, never both; one per address, kept in lower case."""
 
-    tenant_exemption: ClassVar[str] = (
-        "A login is reached through a staff membership or an account, never listed."
-    )
+    tenant_exemption: ClassVar[str] = "A login is reached through a staff membership or an account, never listed."
 
     email = models.EmailField(max_length=254, unique=True)
     name = models.CharField(max_length=200, blank=True)
@@ -79,11 +78,14 @@ class User(AbstractBaseUser, PermissionsMixin):
         return str(self)
 
 
-class TenantQuerySet(models.QuerySet[Any]):
+M = TypeVar("M", bound=models.Model)
+
+
+class TenantQuerySet(models.QuerySet[M]):
     """Narrow rows to what one login may know of; every page's query begins here.
 
-    A model says with `company_path` how its rows reach their company ('' for Company itself), or with `partner_path`
-    alone that they belong to a partner.
+    A model says with `company_path` how its rows reach their company ('' for Company itself), and with `partner_path`
+    how they reach their partner; rows without a company, `company_path` None, are for staff alone.
     """
 
     def visible_to(self, user: User | AnonymousUser) -> Self:
@@ -97,24 +99,31 @@ class TenantQuerySet(models.QuerySet[Any]):
         return self._for_company_login(user)
 
     def _for_staff(self, user: User) -> Self:
-        partners = StaffMembership.objects.filter(user=user).values("partner")
-        return self.filter(**{f"{self.model.partner_path or 'pk'}__in": partners})
+        path = vars(self.model)["partner_path"] or "pk"
+        return self.filter(**{f"{path}__in": StaffMembership.objects.filter(user=user).values("partner")})
 
     def _for_company_login(self, user: User) -> Self:
-        if self.model.company_path is None:
+        path: str | None = vars(self.model)["company_path"]
+        if path is None:
             return self.none()
-        companies = Account.objects.filter(user=user, role=AccountRole.ADMIN, status=AccountStatus.ACTIVE)
-        return self.filter(**{f"{self.model.company_path or 'pk'}__in": companies.values("company")})
+        return self.filter(**{f"{path or 'pk'}__in": _administered_by(user)})
 
 
-class AccountQuerySet(TenantQuerySet):
+class AccountQuerySet(TenantQuerySet[M]):
+    def visible_to(self, user: User | AnonymousUser) -> Self:
+        return super().visible_to(user).filter(purged_at=None)
+
     def _for_company_login(self, user: User) -> Self:
-        # A company user sees the own account and nothing else; the union keeps one query for both kinds.
-        companies = Account.objects.filter(user=user, role=AccountRole.ADMIN, status=AccountStatus.ACTIVE)
+        # A company user sees the own account and nothing else; a company sees nobody who has left it.
         return self.filter(
-            models.Q(user=user)
-            | models.Q(company__in=companies.values("company")) & ~models.Q(status="personal")
+            models.Q(user=user, status__in=[AccountStatus.ACTIVE, AccountStatus.PERSONAL])
+            | models.Q(company__in=_administered_by(user)) & ~models.Q(status=AccountStatus.PERSONAL)
         )
+
+
+def _administered_by(user: User) -> models.QuerySet[Account, Any]:
+    accounts = Account.objects.filter(user=user, role=AccountRole.ADMIN, status=AccountStatus.ACTIVE)
+    return accounts.values("company")
 
 
 class Partner(models.Model):
@@ -127,7 +136,7 @@ class Partner(models.Model):
     slug = models.SlugField(max_length=60, unique=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
-    objects: ClassVar[models.Manager[Self]] = TenantQuerySet.as_manager()
+    objects = TenantQuerySet.as_manager()
 
     class Meta:
         ordering: ClassVar = ["name"]
@@ -146,7 +155,7 @@ class StaffMembership(models.Model):
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=20, choices=[(role.value, role.label) for role in STAFF_ROLES])
 
-    objects: ClassVar[models.Manager[Self]] = TenantQuerySet.as_manager()
+    objects = TenantQuerySet.as_manager()
 
     class Meta:
         constraints: ClassVar = [
@@ -176,7 +185,7 @@ class Company(models.Model):
     roster_revision = models.PositiveBigIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
-    objects: ClassVar[models.Manager[Self]] = TenantQuerySet.as_manager()
+    objects = TenantQuerySet.as_manager()
 
     class Meta:
         ordering: ClassVar = ["name"]
@@ -195,16 +204,15 @@ class Account(models.Model):
     The email never changes. `directory_tenant_id` and `directory_object_id` are its Microsoft identity, lower case, ''
     where it has none. `was_active` tells whether it ever was Active. `barred` keeps every sync from touching or
     creating an account for its owner; `vouched` tells the next sync that a person enabled, restored or approved it.
-    A purged account keeps its row, without personal data.
+    A deleted account can be restored until `restorable_until`; a withdrawn one, where that is None, never.
+    A purged account keeps its row, without personal data. It is claimed when it has a `user`.
     """
 
     company_path: ClassVar[str | None] = "company"
     partner_path: ClassVar[str] = "company__partner"
 
     company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="accounts")
-    user = models.OneToOneField(
-        User, null=True, blank=True, on_delete=models.SET_NULL, related_name="account"
-    )
+    user = models.OneToOneField(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="account")
     first_name = models.CharField(max_length=200, blank=True)
     last_name = models.CharField(max_length=200, blank=True)
     email = models.EmailField(max_length=254)
@@ -215,6 +223,7 @@ class Account(models.Model):
     disabled_by = models.CharField(max_length=10, choices=Hand.choices(), blank=True, default="")
     deleted_by = models.CharField(max_length=10, choices=Hand.choices(), blank=True, default="")
     deleted_at = models.DateTimeField(null=True, blank=True)
+    restorable_until = models.DateTimeField(null=True, blank=True)
     purged_at = models.DateTimeField(null=True, blank=True)
     was_active = models.BooleanField(default=False)
     barred = models.BooleanField(default=False)
@@ -224,7 +233,7 @@ class Account(models.Model):
     directory_object_id = models.CharField(max_length=36, blank=True, default="")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
-    objects: ClassVar[models.Manager[Self]] = AccountQuerySet.as_manager()
+    objects = AccountQuerySet.as_manager()
 
     class Meta:
         ordering: ClassVar = ["email", "pk"]
@@ -247,12 +256,17 @@ class Account(models.Model):
             values_check("role", AccountRole, "account_role_known"),
             values_check("status", AccountStatus, "account_status_known"),
             values_check("managed_by", ManagedBy, "account_managed_by_known"),
+            values_check("pending_reason", PendingReason, "account_pending_reason_known"),
+            values_check("disabled_by", Hand, "account_disabled_by_known"),
+            values_check("deleted_by", Hand, "account_deleted_by_known"),
             models.CheckConstraint(
                 condition=models.Q(status=AccountStatus.PENDING) ^ models.Q(pending_reason=""),
                 name="account_pending_has_reason",
             ),
             models.CheckConstraint(
-                condition=~models.Q(status=AccountStatus.DISABLED) | ~models.Q(disabled_by=""),
+                # A deleted account still tells who had disabled it: it is restored to that.
+                condition=models.Q(status=AccountStatus.DELETED)
+                | (models.Q(status=AccountStatus.DISABLED) ^ models.Q(disabled_by="")),
                 name="account_disabled_by_somebody",
             ),
             models.CheckConstraint(
@@ -263,6 +277,26 @@ class Account(models.Model):
                 condition=models.Q(status=AccountStatus.DELETED, deleted_at__isnull=False)
                 | ~models.Q(status=AccountStatus.DELETED) & models.Q(deleted_at__isnull=True),
                 name="account_deleted_at_some_time",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(status=AccountStatus.DELETED)
+                | models.Q(restorable_until__isnull=True, purged_at__isnull=True),
+                name="account_living_is_not_purged",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(purged_at__isnull=True) | models.Q(first_name="", last_name="", email=""),
+                name="account_purged_is_bare",
+            ),
+            models.CheckConstraint(
+                condition=~(models.Q(directory_tenant_id="") ^ models.Q(directory_object_id="")),
+                name="account_identity_whole",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(
+                    directory_tenant_id=Lower("directory_tenant_id"),
+                    directory_object_id=Lower("directory_object_id"),
+                ),
+                name="account_identity_lower_case",
             ),
             models.CheckConstraint(
                 condition=~models.Q(status=AccountStatus.PERSONAL) | models.Q(directory_object_id=""),
@@ -282,6 +316,20 @@ class Account(models.Model):
         """Return first and last name as one text."""
         return f"{self.first_name} {self.last_name}".strip()
 
+    @property
+    def claimed(self) -> bool:
+        """Say whether the owner has proven the address."""
+        return self.user_id is not None
+
+    @property
+    def has_identity(self) -> bool:
+        """Say whether the account carries a Microsoft identity."""
+        return self.directory_object_id != ""
+
+    def is_restorable(self, now: datetime) -> bool:
+        """Say whether the account is deleted and may still come back."""
+        return self.restorable_until is not None and now < self.restorable_until
+
 
 class Group(models.Model):
     """A group of accounts that share passwords; one managed by Azure AD mirrors a directory group."""
@@ -297,7 +345,7 @@ class Group(models.Model):
     members = models.ManyToManyField(Account, through="GroupMembership", related_name="groups")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
-    objects: ClassVar[models.Manager[Self]] = TenantQuerySet.as_manager()
+    objects = TenantQuerySet.as_manager()
 
     class Meta:
         ordering: ClassVar = ["name", "pk"]
@@ -308,6 +356,14 @@ class Group(models.Model):
                 name="group_identity_once",
             ),
             values_check("managed_by", ManagedBy, "group_managed_by_known"),
+            models.CheckConstraint(
+                condition=models.Q(managed_by=ManagedBy.PB) | ~models.Q(directory_object_id=""),
+                name="group_mirror_has_identity",
+            ),
+            models.CheckConstraint(
+                condition=~(models.Q(directory_tenant_id="") ^ models.Q(directory_object_id="")),
+                name="group_identity_whole",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -323,18 +379,16 @@ class GroupMembership(models.Model):
     group = models.ForeignKey(Group, on_delete=models.CASCADE, related_name="memberships")
     account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="memberships")
 
-    objects: ClassVar[models.Manager[Self]] = TenantQuerySet.as_manager()
+    objects = TenantQuerySet.as_manager()
 
     class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["group", "account"], name="member_once_per_group")
-        ]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["group", "account"], name="member_once_per_group")]
 
     def __str__(self) -> str:
         return f"{self.account} in {self.group}"
 
 
-class AppendOnlyQuerySet(TenantQuerySet):
+class AppendOnlyQuerySet(TenantQuerySet[M]):
     """Refuse to change or delete rows, from every side the ORM offers."""
 
     def update(self, **kwargs: Any) -> NoReturn:
@@ -363,7 +417,7 @@ class AuditEntry(models.Model):
     subject = models.CharField(max_length=600, blank=True)
     detail = models.JSONField(default=dict)
 
-    objects: ClassVar[models.Manager[Self]] = AppendOnlyQuerySet.as_manager()
+    objects = AppendOnlyQuerySet.as_manager()
 
     class Meta:
         ordering: ClassVar = ["-at", "-pk"]
@@ -374,7 +428,7 @@ class AuditEntry(models.Model):
         return f"{self.actor_label}: {self.action} {self.subject}".strip()
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        if self.pk is not None:
+        if not self._state.adding:
             raise TypeError("The record of who did what is never changed.")
         super().save(*args, **kwargs)
 

@@ -11,7 +11,7 @@ class Labelled(StrEnum):
 
     label: str
 
-    def __new__(cls, value: str, label: str) -> Self:
+    def __new__(cls, value: str, label: str = "") -> Self:
         member = str.__new__(cls, value)
         member._value_ = value
         member.label = label
@@ -36,9 +36,7 @@ class AccountStatus(Labelled):
     PERSONAL = "personal", "Personal"
 
 
-LIVING = frozenset(
-    {AccountStatus.ACTIVE, AccountStatus.PENDING, AccountStatus.DISABLED, AccountStatus.PERSONAL}
-)
+LIVING = frozenset({AccountStatus.ACTIVE, AccountStatus.PENDING, AccountStatus.DISABLED, AccountStatus.PERSONAL})
 """Statuses whose account holds its address; only a deleted one has freed it."""
 
 
