@@ -154,9 +154,10 @@ def _database(text: str) -> dict[str, Any]:
     parts = urlsplit(text)
     if parts.fragment or parts.scheme not in {"sqlite", "postgres", "postgresql"} or parts.port == 0:
         raise ValueError
-    config: dict[str, Any] = environ.Env.db_url_config(text)
-    if config["NAME"] in {"", ":memory:"} or (parts.scheme == "sqlite" and parts.netloc):
+    # In memory, each process would have a database of its own.
+    if not parts.path.strip("/") or (parts.scheme == "sqlite" and parts.netloc):
         raise ValueError
+    config: dict[str, Any] = environ.Env.db_url_config(text)
     return config
 
 
@@ -189,6 +190,7 @@ PRODUCTION_ORIGIN = Kind(
     "an https origin such as https://portal.example.com, without a path (http only for localhost)",
     _production_origin,
 )
+ORIGINS = Kind("origins with scheme, separated by commas", lambda text: [_origin(part) for part in _list(text)])
 ORIGIN_PAIRS = Kind("pairs ORIGIN=ORIGIN separated by commas", _origin_pairs)
 PROXIES = Kind("the address of a proxy, such as http://proxy.example.com:3128", _proxies)
 SECRET_KEY = Kind(

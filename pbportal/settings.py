@@ -51,7 +51,7 @@ ALLOWED_HOSTS = sorted(
 )
 if "*" in ALLOWED_HOSTS and not DEBUG:
     env.refuse("ALLOWED_HOSTS is not usable: * lets a forged host name into links; name the hosts.")
-CSRF_TRUSTED_ORIGINS = sorted({*_origins, *env.ask("CSRF_TRUSTED_ORIGINS", kind.NAMES, [])})
+CSRF_TRUSTED_ORIGINS = sorted({*_origins, *env.ask("CSRF_TRUSTED_ORIGINS", kind.ORIGINS, [])})
 _https = all(origin.startswith("https://") for origin in _origins)
 
 # How many reverse proxies, each appending to X-Forwarded-For and setting X-Forwarded-Proto, stand in front.
