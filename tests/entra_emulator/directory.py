@@ -1,0 +1,767 @@
+"""What a tenant holds (people, groups, applications), and every change that can happen to it."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, fields
+from datetime import datetime, timedelta
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from tests.entra_emulator.clock import iso
+from tests.entra_emulator.clouds import CLOUDS, Cloud
+
+if TYPE_CHECKING:
+    from tests.entra_emulator.emulator import Emulator
+
+NAMESPACE = uuid.UUID("6f0d9d5e-6f0f-5b59-9a4b-8f6f0f3f1c11")
+RESTORABLE = timedelta(days=30)
+READ_GROUPS, READ_USERS = "Group.Read.All", "User.Read.All"
+F = TypeVar("F", bound=Callable[..., Any])
+D = TypeVar("D", "User", "Group")
+
+VERBS: set[str] = set()
+
+
+def verb(function: F) -> F:
+    """Mark a method of `Tenant` as callable by name, in-process, from a fault or over control."""
+    VERBS.add(function.__name__)
+    return function
+
+
+@cache
+def graph_name(attribute: str) -> str:
+    """Turn ``given_name`` into ``givenName``."""
+    head, *rest = attribute.split("_")
+    return head + "".join(word.capitalize() for word in rest)
+
+
+def directory_id(*words: object) -> str:
+    """Make a deterministic GUID of what it identifies."""
+    return str(uuid.uuid5(NAMESPACE, "\x1f".join(str(word) for word in words)))
+
+
+class NotThere(LookupError):
+    """Name an object the directory does not have: a mistake of the test, not of the client."""
+
+
+@dataclass(slots=True, eq=False)
+class DirectoryObject:
+    """What every object of a directory has; ``rendered`` caches its JSON per projection."""
+
+    id: str
+    display_name: str | None
+    deleted_date_time: datetime | None = field(default=None, kw_only=True)
+    rendered: dict[Any, bytes] = field(default_factory=dict, kw_only=True, repr=False, compare=False)
+
+    def get(self, name: str) -> Any:
+        """Return one property by its Graph name as a JSON value; None for one not kept."""
+        attribute = _attribute_of(type(self)).get(name)
+        value = getattr(self, attribute) if attribute else None
+        return iso(value) if isinstance(value, datetime) else value
+
+    def properties(self) -> dict[str, Any]:
+        """Every property by its Graph name, as JSON values."""
+        return {name: self.get(name) for name in _attribute_of(type(self))}
+
+
+@cache
+def _attribute_of(kind: type[DirectoryObject]) -> dict[str, str]:
+    return {graph_name(name): name for name in _attributes(kind)}
+
+
+@cache
+def _attributes(kind: type[DirectoryObject]) -> list[str]:
+    return [item.name for item in fields(kind) if item.name != "rendered"]
+
+
+@dataclass(slots=True, eq=False)
+class User(DirectoryObject):
+    """A person. Property meanings: microsoft-graph-docs ``resources/user.md``."""
+
+    user_principal_name: str
+    given_name: str | None = None
+    surname: str | None = None
+    mail: str | None = None
+    account_enabled: bool = True
+    user_type: str | None = "Member"
+    mail_nickname: str | None = None
+    proxy_addresses: list[str] = field(default_factory=list)
+    other_mails: list[str] = field(default_factory=list)
+    business_phones: list[str] = field(default_factory=list)
+    mobile_phone: str | None = None
+    job_title: str | None = None
+    department: str | None = None
+    company_name: str | None = None
+    office_location: str | None = None
+    preferred_language: str | None = None
+    usage_location: str | None = None
+    employee_id: str | None = None
+    external_user_state: str | None = None
+    on_premises_sync_enabled: bool | None = None
+    on_premises_immutable_id: str | None = None
+    created_date_time: datetime | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Group(DirectoryObject):
+    """A group of any kind. Property meanings: microsoft-graph-docs ``resources/group.md``."""
+
+    description: str | None = None
+    group_types: list[str] = field(default_factory=list)
+    mail: str | None = None
+    mail_enabled: bool = False
+    mail_nickname: str | None = None
+    security_enabled: bool = True
+    visibility: str | None = None
+    membership_rule: str | None = None
+    membership_rule_processing_state: str | None = None
+    is_assignable_to_role: bool | None = None
+    on_premises_sync_enabled: bool | None = None
+    proxy_addresses: list[str] = field(default_factory=list)
+    created_date_time: datetime | None = None
+
+    @property
+    def hidden(self) -> bool:
+        return self.visibility == "HiddenMembership"
+
+
+@dataclass(slots=True, eq=False)
+class Device(DirectoryObject):
+    """A device: a member that is not a person."""
+
+    account_enabled: bool | None = True
+    device_id: str | None = None
+    operating_system: str | None = None
+
+
+@dataclass(slots=True, eq=False)
+class OrgContact(DirectoryObject):
+    """An organisational contact: has a mail, is not a user."""
+
+    mail: str | None = None
+    given_name: str | None = None
+    surname: str | None = None
+
+
+@dataclass(slots=True, eq=False)
+class ServicePrincipal(DirectoryObject):
+    """An application's presence in one tenant, with the application roles an administrator consented to."""
+
+    app_id: str = ""
+    account_enabled: bool = True
+    roles: frozenset[str] = frozenset()
+    previous_roles: frozenset[str] = frozenset()
+    effective_at: datetime | None = None
+    tokens_void_before: datetime | None = None
+
+    def roles_at(self, moment: datetime) -> frozenset[str]:
+        """Answer with the roles a token issued at ``moment`` carries: consent takes its time."""
+        return self.previous_roles if self.effective_at and moment < self.effective_at else self.roles
+
+
+@dataclass
+class Secret:
+    """A client secret; only its hint may be shown."""
+
+    key_id: str
+    value: str = field(repr=False)
+    starts: datetime
+    expires: datetime
+
+    @property
+    def hint(self) -> str:
+        return self.value[:3]
+
+
+@dataclass
+class Application:
+    """An application's registration, in its home tenant."""
+
+    client_id: str
+    name: str
+    home: str
+    multi_tenant: bool = False
+    enabled: bool = True
+    roles: tuple[str, ...] = ()
+    secrets: list[Secret] = field(default_factory=list, repr=False)
+    certificates: list[str] = field(default_factory=list, repr=False)
+    redirect_uris: list[str] = field(default_factory=list)
+
+    @property
+    def secret(self) -> str:
+        """The value of the newest secret."""
+        return self.secrets[-1].value
+
+    @property
+    def secret_id(self) -> str:
+        """The *ID* of the newest secret: what people paste by mistake."""
+        return self.secrets[-1].key_id
+
+
+class Tenant:
+    """One directory, with a verb for everything that can happen in it.
+
+    Verbs take and give object ids as strings (in any case) and return the object they made or
+    changed. Unknown ids raise `NotThere`. Ids are deterministic: they follow from the tenant's
+    domain and the order of the calls.
+    """
+
+    def __init__(
+        self, emulator: Emulator, name: str, *, domain: str, cloud: str = "global", id: str | None = None
+    ) -> None:
+        self.emulator = emulator
+        self.name = name
+        self.cloud: Cloud = CLOUDS[cloud]
+        self.id = (id or directory_id("tenant", domain)).lower()
+        label = re.sub(r"[^a-z0-9]", "", domain.split(".")[0].lower())
+        suffix = {"usgov": "us", "dod": "us", "china": "partner.onmschina.cn"}.get(cloud, "com")
+        self.initial_domain = f"{label}.{suffix}" if cloud == "china" else f"{label}.onmicrosoft.{suffix}"
+        self.domains = [domain.lower(), self.initial_domain]
+        self.people: dict[str, User] = {}
+        self.groups: dict[str, Group] = {}
+        self.others: dict[str, Device | OrgContact] = {}
+        self.service_principals: dict[str, ServicePrincipal] = {}
+        self.deleted: dict[str, User | Group] = {}
+        self.members: dict[str, dict[str, None]] = {}
+        self.index: Tenant | None = None
+        self.revision = 0
+        self._made = 0
+        self._cache: dict[Any, Any] = {}
+        self._cached_at = -1
+
+    def __repr__(self) -> str:
+        return f"<Tenant {self.name} {self.id} ({self.cloud.name})>"
+
+    @property
+    def domain(self) -> str:
+        return self.domains[0]
+
+    # --- reading -------------------------------------------------------------------------------
+
+    def get(self, id: str) -> DirectoryObject | None:
+        """Find any living object by id."""
+        id = id.lower()
+        return self.people.get(id) or self.groups.get(id) or self.others.get(id) or self._principal(id)
+
+    def _principal(self, id: str) -> ServicePrincipal | None:
+        return next((item for item in self.service_principals.values() if item.id == id), None)
+
+    @verb
+    def user(self, key: str) -> User:
+        """Find a living person by id, user principal name, mail or display name."""
+        wanted = key.lower()
+        if wanted in self.people:
+            return self.people[wanted]
+        for name in ("user_principal_name", "mail", "display_name"):
+            for person in self.people.values():
+                if (getattr(person, name) or "").lower() == wanted:
+                    return person
+        raise NotThere(f"{self.name} has no person {key!r}")
+
+    @verb
+    def group(self, key: str) -> Group:
+        """Find a living group by id or display name."""
+        wanted = key.lower()
+        if wanted in self.groups:
+            return self.groups[wanted]
+        for group in self.groups.values():
+            if (group.display_name or "").lower() == wanted:
+                return group
+        raise NotThere(f"{self.name} has no group {key!r}")
+
+    def cached(self, key: Any, make: Callable[[], Any]) -> Any:
+        """Keep what ``make`` answers until the directory changes."""
+        if self._cached_at != self.revision:
+            self._cache.clear()
+            self._cached_at = self.revision
+        if key not in self._cache:
+            self._cache[key] = make()
+        return self._cache[key]
+
+    def member_ids(self, group_id: str, *, transitive: bool = False) -> list[str]:
+        """List the ids of living members, in the order of their ids; service principals included."""
+        found: list[str] = self.cached(
+            ("members", group_id, transitive), lambda: self._member_ids(group_id, transitive)
+        )
+        return found
+
+    def _member_ids(self, group_id: str, transitive: bool) -> list[str]:
+        found: set[str] = set()
+        waiting = [group_id]
+        while waiting:
+            for id in self.members.get(waiting.pop(), ()):
+                if id not in found and self.get(id) is not None:
+                    found.add(id)
+                    if transitive and id in self.groups:
+                        waiting.append(id)
+        return sorted(found)
+
+    def holds_hidden_group(self, group_id: str) -> bool:
+        """Tell whether a group with hidden membership is nested in this one, however deep."""
+        hidden = {group.id for group in self.groups.values() if group.hidden}
+        return bool(hidden) and not hidden.isdisjoint(self.member_ids(group_id, transitive=True))
+
+    def group_ids_of(self, object_id: str, *, transitive: bool = False) -> list[str]:
+        """List the ids of the living groups an object is a member of."""
+        found: set[str] = set()
+        waiting = [object_id]
+        while waiting:
+            id = waiting.pop()
+            for group_id in self.groups:
+                if group_id not in found and id in self.members[group_id]:
+                    found.add(group_id)
+                    if transitive:
+                        waiting.append(group_id)
+        return sorted(found)
+
+    @verb
+    def people_in(self, group_id: str, *, direct: bool = False) -> list[User]:
+        """List the living people of a group, nested ones included unless ``direct``."""
+        ids = self.member_ids(self.group(group_id).id, transitive=not direct)
+        return [self.people[id] for id in ids if id in self.people]
+
+    @verb
+    def describe(self) -> dict[str, Any]:
+        """Tell the whole directory as plain data, for an oracle that must not ask the client."""
+        return {
+            "id": self.id,
+            "name": self.name,
+            "domain": self.domain,
+            "cloud": self.cloud.name,
+            "users": [user.properties() for user in self.people.values()],
+            "groups": [{**group.properties(), "members": self.member_ids(group.id)} for group in self.groups.values()],
+            "deleted": [item.properties() for item in self.deleted.values()],
+        }
+
+    # --- people --------------------------------------------------------------------------------
+
+    @verb
+    def add_user(
+        self,
+        display_name: str | None,
+        *,
+        user_principal_name: str | None = None,
+        id: str | None = None,
+        **properties: Any,
+    ) -> User:
+        """Add a person; keywords are `User`'s attributes. Without one, the principal name is made up."""
+        number = self._number()
+        if user_principal_name is None:
+            mail = properties.get("mail") or ""
+            own = mail.rpartition("@")[2].lower() in self.domains
+            user_principal_name = mail if own else f"user{number}@{self.domain}"
+        user = User(
+            (id or directory_id(self.id, "user", number)).lower(),
+            display_name,
+            user_principal_name,
+            **{"created_date_time": self._now(), **properties},
+        )
+        if user.mail and not user.proxy_addresses:
+            user.proxy_addresses = [f"SMTP:{user.mail}"]
+        if user.mail_nickname is None:
+            user.mail_nickname = re.sub(r"[^A-Za-z0-9._-]", "", user_principal_name.split("@")[0]) or None
+        self.people[user.id] = user
+        self._touch()
+        return user
+
+    @verb
+    def add_guest(self, display_name: str | None, mail: str, **properties: Any) -> User:
+        """Invite a guest: a principal name with ``#EXT#`` at the tenant's initial domain."""
+        local = mail.replace("@", "_")
+        return self.add_user(
+            display_name,
+            user_principal_name=f"{local}#EXT#@{self.initial_domain}",
+            mail=mail,
+            **{"user_type": "Guest", "external_user_state": "Accepted", "other_mails": [mail], **properties},
+        )
+
+    @verb
+    def update_user(self, user_id: str, **changes: Any) -> User:
+        """Change any attributes of a person: a rename, a new mail, a moved principal name."""
+        user = self._person(user_id)
+        for name, value in changes.items():
+            if name not in _attributes(User) or name == "id":
+                raise TypeError(f"a user has no {name!r} to change")
+            setattr(user, name, value)
+        if changes.get("mail") and "proxy_addresses" not in changes:
+            aliases = [f"smtp:{item[5:]}" for item in user.proxy_addresses]
+            user.proxy_addresses = [f"SMTP:{user.mail}", *aliases]
+        self._touch(user)
+        return user
+
+    @verb
+    def disable_user(self, user_id: str) -> User:
+        return self.update_user(user_id, account_enabled=False)
+
+    @verb
+    def enable_user(self, user_id: str) -> User:
+        return self.update_user(user_id, account_enabled=True)
+
+    @verb
+    def soft_delete_user(self, user_id: str) -> User:
+        """Delete a person as an administrator does: restorable for 30 days, memberships remembered."""
+        user = self._person(user_id)
+        del self.people[user.id]
+        user.deleted_date_time = self._now()
+        self.deleted[user.id] = user
+        self._touch(user)
+        return user
+
+    @verb
+    def restore_user(self, user_id: str) -> User:
+        """Bring a soft-deleted person back with their memberships."""
+        user = self._deleted(user_id, User)
+        user.deleted_date_time = None
+        self.people[user.id] = user
+        self._touch(user)
+        return user
+
+    @verb
+    def purge_user(self, user_id: str) -> None:
+        """Delete a person for good, from wherever they are."""
+        id = user_id.lower()
+        if self.people.pop(id, None) is None and self.deleted.pop(id, None) is None:
+            raise NotThere(f"{self.name} has no person {user_id!r}, living or deleted")
+        self._forget(id)
+
+    # --- groups --------------------------------------------------------------------------------
+
+    @verb
+    def add_group(self, display_name: str, *, id: str | None = None, **properties: Any) -> Group:
+        """Add a group, a security group unless the keywords (`Group`'s attributes) say otherwise."""
+        group = Group(
+            (id or directory_id(self.id, "group", self._number())).lower(),
+            display_name,
+            **{"created_date_time": self._now(), **properties},
+        )
+        if group.mail_nickname is None:
+            group.mail_nickname = re.sub(r"[^A-Za-z0-9._-]", "", display_name) or group.id[:8]
+        self.groups[group.id] = group
+        self.members[group.id] = {}
+        self._touch()
+        return group
+
+    @verb
+    def add_microsoft_365_group(self, display_name: str, **properties: Any) -> Group:
+        nickname = re.sub(r"[^a-z0-9]", "", display_name.lower())
+        mail = f"{nickname}@{self.domain}"
+        defaults = {
+            "group_types": ["Unified"],
+            "mail": mail,
+            "mail_enabled": True,
+            "security_enabled": False,
+            "visibility": "Private",
+            "mail_nickname": nickname,
+            "proxy_addresses": [f"SMTP:{mail}"],
+        }
+        return self.add_group(display_name, **{**defaults, **properties})
+
+    @verb
+    def update_group(self, group_id: str, **changes: Any) -> Group:
+        group = self._group(group_id)
+        for name, value in changes.items():
+            if name not in _attributes(Group) or name == "id":
+                raise TypeError(f"a group has no {name!r} to change")
+            setattr(group, name, value)
+        self._touch(group)
+        return group
+
+    @verb
+    def rename_group(self, group_id: str, display_name: str) -> Group:
+        return self.update_group(group_id, display_name=display_name)
+
+    @verb
+    def hide_group(self, group_id: str) -> Group:
+        """Hide the membership (HiddenMembership): unreadable without Member.Read.Hidden."""
+        return self.update_group(group_id, visibility="HiddenMembership")
+
+    @verb
+    def show_group(self, group_id: str) -> Group:
+        return self.update_group(group_id, visibility=None)
+
+    @verb
+    def delete_group(self, group_id: str) -> None:
+        """Delete a group: a Microsoft 365 group is restorable, a security group is gone."""
+        group = self._group(group_id)
+        del self.groups[group.id]
+        if "Unified" in group.group_types:
+            group.deleted_date_time = self._now()
+            self.deleted[group.id] = group
+            self._touch(group)
+        else:
+            self._forget(group.id)
+
+    @verb
+    def restore_group(self, group_id: str) -> Group:
+        group = self._deleted(group_id, Group)
+        group.deleted_date_time = None
+        self.groups[group.id] = group
+        self._touch(group)
+        return group
+
+    @verb
+    def add_member(self, group_id: str, object_id: str) -> None:
+        """Put any object (person, group, device, …) into a group."""
+        group = self._group(group_id)
+        member = self.get(object_id)
+        if member is None:
+            raise NotThere(f"{self.name} has no object {object_id!r}")
+        self.members[group.id][member.id] = None
+        self._touch()
+
+    @verb
+    def add_members(self, group_id: str, object_ids: Iterable[str]) -> None:
+        for object_id in object_ids:
+            self.add_member(group_id, object_id)
+
+    @verb
+    def remove_member(self, group_id: str, object_id: str) -> None:
+        group = self._group(group_id)
+        if object_id.lower() not in self.members[group.id]:
+            raise NotThere(f"{object_id!r} is not a member of {group.display_name!r}")
+        del self.members[group.id][object_id.lower()]
+        self._touch()
+
+    @verb
+    def empty_group(self, group_id: str) -> None:
+        self.members[self._group(group_id).id].clear()
+        self._touch()
+
+    # --- other objects -------------------------------------------------------------------------
+
+    @verb
+    def add_device(self, display_name: str, **properties: Any) -> Device:
+        number = self._number()
+        device = Device(
+            directory_id(self.id, "device", number),
+            display_name,
+            **{
+                "device_id": directory_id(self.id, "hardware", number),
+                "operating_system": "Windows",
+                **properties,
+            },
+        )
+        self.others[device.id] = device
+        self._touch()
+        return device
+
+    @verb
+    def add_org_contact(self, display_name: str, **properties: Any) -> OrgContact:
+        contact = OrgContact(directory_id(self.id, "contact", self._number()), display_name, **properties)
+        self.others[contact.id] = contact
+        self._touch()
+        return contact
+
+    # --- applications --------------------------------------------------------------------------
+
+    @verb
+    def register_app(
+        self,
+        name: str = "Password Boss",
+        *,
+        roles: Iterable[str] = (READ_GROUPS, READ_USERS),
+        consented: bool = False,
+        client_id: str | None = None,
+        secret: str | None = None,
+        secret_expires: datetime | str | None = None,
+        multi_tenant: bool = False,
+        redirect_uris: Iterable[str] = (),
+    ) -> Application:
+        """Register an application here, with one secret (24 months unless told) and asked-for roles.
+
+        As in Entra's portal, its own tenant gets a service principal at once: without consent it is
+        given tokens without roles. In any other tenant it is unknown until consent.
+        """
+        number = self._number()
+        application = Application(
+            (client_id or directory_id(self.id, "application", number)).lower(),
+            name,
+            self.id,
+            multi_tenant,
+            roles=tuple(roles),
+            redirect_uris=list(redirect_uris),
+        )
+        self.emulator.applications[application.client_id] = application
+        self.add_secret(application.client_id, secret=secret, expires=secret_expires)
+        self._ensure_principal(application)
+        if consented:
+            self.grant_consent(application.client_id)
+        return application
+
+    @verb
+    def add_secret(
+        self, client_id: str, *, secret: str | None = None, expires: datetime | str | None = None
+    ) -> Application:
+        """Add a secret beside the ones there are; ``expires`` a moment or ISO text, default two years."""
+        application = self._registration(client_id)
+        number = self._number()
+        if isinstance(expires, str):
+            expires = datetime.fromisoformat(expires)
+        application.secrets.append(
+            Secret(
+                directory_id(self.id, "secret id", number),
+                secret or f"em8Q~{directory_id(self.id, 'secret', number).replace('-', '')}",
+                self._now(),
+                expires or self._now() + timedelta(days=730),
+            )
+        )
+        return application
+
+    @verb
+    def expire_secret(self, client_id: str) -> Application:
+        """Let every secret of an application run out now."""
+        application = self._registration(client_id)
+        for secret in application.secrets:
+            secret.expires = min(secret.expires, self._now() - timedelta(seconds=1))
+        return application
+
+    @verb
+    def remove_secret(self, client_id: str, key_id: str | None = None) -> Application:
+        """Delete one secret by its id, or all of them."""
+        application = self._registration(client_id)
+        application.secrets = [item for item in application.secrets if key_id not in (None, item.key_id)]
+        return application
+
+    @verb
+    def add_certificate(self, client_id: str, pem: str) -> Application:
+        """Register a certificate (PEM) for assertions."""
+        application = self._registration(client_id)
+        application.certificates.append(pem)
+        return application
+
+    @verb
+    def grant_consent(
+        self, client_id: str, roles: Iterable[str] | None = None, *, delay: float = 0
+    ) -> ServicePrincipal:
+        """Grant application roles (all the registration asks for), effective after ``delay`` seconds.
+
+        Consenting to an application of another tenant makes its service principal here.
+        """
+        application = self._registration(client_id, anywhere=True)
+        principal = self._ensure_principal(application)
+        now = self._now()
+        principal.previous_roles = principal.roles_at(now)
+        principal.roles = frozenset(application.roles if roles is None else roles)
+        principal.effective_at = now + timedelta(seconds=delay)
+        self._touch(principal)
+        return principal
+
+    @verb
+    def revoke_consent(self, client_id: str, roles: Iterable[str] | None = None) -> ServicePrincipal:
+        """Take granted roles back (all, or the ones named). Tokens already issued keep theirs."""
+        principal = self._ensure_principal(self._registration(client_id, anywhere=True))
+        principal.roles = frozenset() if roles is None else principal.roles - frozenset(roles)
+        principal.previous_roles, principal.effective_at = principal.roles, None
+        self._touch(principal)
+        return principal
+
+    @verb
+    def revoke_tokens(self, client_id: str) -> None:
+        """Void every token issued so far to an application (continuous access evaluation)."""
+        self._ensure_principal(self._registration(client_id, anywhere=True)).tokens_void_before = self._now()
+
+    @verb
+    def remove_enterprise_app(self, client_id: str) -> None:
+        """Delete the service principal: how an administrator takes an application out of the tenant."""
+        if self.service_principals.pop(client_id.lower(), None) is None:
+            raise NotThere(f"{self.name} has no service principal of {client_id}")
+        self._touch()
+
+    @verb
+    def disable_app(self, client_id: str) -> None:
+        self._ensure_principal(self._registration(client_id, anywhere=True)).account_enabled = False
+
+    @verb
+    def enable_app(self, client_id: str) -> None:
+        self._ensure_principal(self._registration(client_id, anywhere=True)).account_enabled = True
+
+    @verb
+    def delete_app(self, client_id: str) -> None:
+        """Delete the registration, and with it every service principal of it."""
+        application = self._registration(client_id)
+        del self.emulator.applications[application.client_id]
+        for tenant in self.emulator.tenants.values():
+            tenant.service_principals.pop(application.client_id, None)
+            tenant._touch()
+
+    # --- the index -----------------------------------------------------------------------------
+
+    @verb
+    def hold_index(self) -> None:
+        """Let advanced queries see the directory as it is now, whatever happens to it later."""
+        held = object.__new__(Tenant)
+        held.__dict__.update(self.__dict__)
+        copies: dict[str, Any] = {}
+        for name in ("people", "groups", "others", "service_principals"):
+            copies[name] = {key: _copy(item) for key, item in getattr(self, name).items()}
+        copies["members"] = {key: dict(value) for key, value in self.members.items()}
+        held.__dict__.update(copies, index=None, _cache={}, _cached_at=-1)
+        self.index = held
+
+    @verb
+    def release_index(self) -> None:
+        """Let advanced queries see the present again."""
+        self.index = None
+
+    # --- inside --------------------------------------------------------------------------------
+
+    def _number(self) -> int:
+        self._made += 1
+        return self._made
+
+    def _now(self) -> datetime:
+        return self.emulator.clock.now()
+
+    def _touch(self, item: DirectoryObject | None = None) -> None:
+        if item is not None:
+            item.rendered.clear()
+        self.revision += 1
+
+    def _forget(self, id: str) -> None:
+        for members in self.members.values():
+            members.pop(id, None)
+        self.members.pop(id, None)
+        self._touch()
+
+    def _person(self, user_id: str) -> User:
+        try:
+            return self.people[user_id.lower()]
+        except KeyError:
+            raise NotThere(f"{self.name} has no living person {user_id!r}") from None
+
+    def _group(self, group_id: str) -> Group:
+        try:
+            return self.groups[group_id.lower()]
+        except KeyError:
+            raise NotThere(f"{self.name} has no living group {group_id!r}") from None
+
+    def _deleted(self, id: str, kind: type[D]) -> D:
+        item = self.deleted.get(id.lower())
+        if not isinstance(item, kind):
+            raise NotThere(f"{self.name} has no deleted {kind.__name__} {id!r}")
+        if self._now() - (item.deleted_date_time or self._now()) > RESTORABLE:
+            raise NotThere(f"{item.display_name!r} was deleted more than 30 days ago")
+        del self.deleted[item.id]
+        return item
+
+    def _registration(self, client_id: str, *, anywhere: bool = False) -> Application:
+        application = self.emulator.applications.get(client_id.lower())
+        if application is None or not (anywhere or application.home == self.id):
+            raise NotThere(f"{self.name} has no registration {client_id!r}")
+        return application
+
+    def _ensure_principal(self, application: Application) -> ServicePrincipal:
+        if application.client_id not in self.service_principals:
+            self.service_principals[application.client_id] = ServicePrincipal(
+                directory_id(self.id, "principal", application.client_id),
+                application.name,
+                app_id=application.client_id,
+            )
+        return self.service_principals[application.client_id]
+
+
+def _copy(item: Any) -> Any:
+    return type(item)(**{name: getattr(item, name) for name in _attributes(type(item))})
