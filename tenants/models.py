@@ -388,6 +388,12 @@ class GroupMembership(models.Model):
         return f"{self.account} in {self.group}"
 
 
+LABEL_LENGTH = 500
+"""Characters that hold any login's name and address."""
+SUBJECT_LENGTH = 700
+"""Characters that hold any account's name and address."""
+
+
 class AppendOnlyQuerySet(TenantQuerySet[M]):
     """Refuse to change or delete rows, from every side the ORM offers."""
 
@@ -412,9 +418,9 @@ class AuditEntry(models.Model):
     company = models.ForeignKey(Company, null=True, on_delete=models.PROTECT, related_name="audit_entries")
     company_name = models.CharField(max_length=200, blank=True)
     actor = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
-    actor_label = models.CharField(max_length=300)
+    actor_label = models.CharField(max_length=LABEL_LENGTH)
     action = models.CharField(max_length=60)
-    subject = models.CharField(max_length=600, blank=True)
+    subject = models.CharField(max_length=SUBJECT_LENGTH, blank=True)
     detail = models.JSONField(default=dict)
 
     objects = AppendOnlyQuerySet.as_manager()
