@@ -1,0 +1,21 @@
+"""The shell around the planner: it takes the lease, reads, plans, applies and records."""
+
+from __future__ import annotations
+
+from connectors.sync.lease import LeaseLost, abandon_dead
+from connectors.sync.prune import prune
+from connectors.sync.reading import credentials_of, directory_of, run_seconds
+from connectors.sync.run import Preview, Result, preview, run
+
+__all__ = [
+    "LeaseLost",
+    "Preview",
+    "Result",
+    "abandon_dead",
+    "credentials_of",
+    "directory_of",
+    "preview",
+    "prune",
+    "run",
+    "run_seconds",
+]

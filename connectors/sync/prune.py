@@ -1,0 +1,31 @@
+"""How long the record of runs is kept."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+
+from connectors.models import Connector, SyncRun
+from connectors.states import RunState
+
+MOST_AT_ONCE = 500
+
+
+def prune(now: datetime) -> int:
+    """Delete runs older than the settings keep them, some at a time; return how many.
+
+    A run stays while a connector's page still shows its findings, or while it is a connector's last record.
+    """
+    cutoff = now - timedelta(days=settings.PBPORTAL_KEEP_RUNS_DAYS)
+    shown = Connector.objects.exclude(findings=None).values("findings")
+    last = Connector.objects.exclude(last_record=None).values("last_record")
+    old = (
+        SyncRun.objects.filter(finished_at__lt=cutoff)
+        .exclude(state=RunState.RUNNING)
+        .exclude(pk__in=shown)
+        .exclude(pk__in=last)
+    )
+    ids = list(old.order_by("pk").values_list("pk", flat=True)[:MOST_AT_ONCE])
+    SyncRun.objects.filter(pk__in=ids).delete()
+    return len(ids)

@@ -1,0 +1,62 @@
+"""Asking a connector's directory: what it proves itself with, and the two looks of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from connectors.directory import Snapshot
+from connectors.entra import Credentials, EntraDirectory
+from connectors.models import Connector
+from connectors.plan import SyncPlan
+from connectors.states import Cloud
+from connectors.sync.load import known_people
+
+
+def credentials_of(connector: Connector) -> Credentials:
+    """Return what a connector proves itself with; the secret stays sealed until it is sent."""
+    return Credentials(
+        tenant=connector.tenant_id or connector.tenant,
+        client_id=connector.client_id,
+        cloud=Cloud(connector.cloud),
+        secret=connector.secret,
+        key=str(connector.pk),
+        generation=connector.generation,
+    )
+
+
+def directory_of(connector: Connector, *, before_request: Callable[[], None] | None = None) -> EntraDirectory:
+    """Open a connector's directory, through the session that the settings name."""
+    return EntraDirectory(
+        credentials_of(connector),
+        session=import_string(settings.ENTRA_SESSION)(),
+        before_request=before_request,
+        seconds=run_seconds(connector),
+    )
+
+
+def run_seconds(connector: Connector) -> float:
+    """Return how long a run of this connector may take: it grows with the people of the last reading."""
+    return float(min(settings.PBPORTAL_RUN_SECONDS + connector.in_scope // 50, settings.PBPORTAL_RUN_SECONDS_MOST))
+
+
+def read(connector: Connector, directory: EntraDirectory) -> Snapshot:
+    """Read everything a plan needs, completely or not at all; raises DirectoryError."""
+    return directory.snapshot(
+        connector.sync_group_id,
+        additional=list(connector.selected_groups.values_list("directory_id", flat=True)),
+        known=known_people(connector),
+        direct_members_only=connector.direct_members_only,
+    )
+
+
+def second_look(connector: Connector, directory: EntraDirectory, snapshot: Snapshot, plan: SyncPlan) -> Snapshot:
+    """Read again whom a plan would take something from, and the group where that is the reason."""
+    return directory.second_look(
+        snapshot,
+        people=plan.second_look,
+        sync_group_id=connector.sync_group_id,
+        removed=plan.second_group_look,
+    )

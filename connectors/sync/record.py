@@ -1,0 +1,152 @@
+"""The record of runs: its lines, its findings, and the folding of runs that say the same."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db.models import F
+
+from connectors.models import Connector, SyncChange, SyncRun
+from connectors.plan import Change, Held, LeftOut, Skipped, SyncPlan
+from connectors.states import Outcome, RunState, RunTrigger, SkipReason
+from tenants.models import User
+
+LINES_PER_STATEMENT = 1_000
+
+
+def start(connector: Connector, trigger: RunTrigger, by: User | None, by_label: str, now: datetime) -> SyncRun:
+    """Save the row of a run that is going on."""
+    return SyncRun.objects.create(
+        connector=connector,
+        company_id=connector.company_id,
+        connector_name=connector.name,
+        trigger=trigger,
+        state=RunState.RUNNING,
+        by=by,
+        by_label=by_label,
+        first=not connector.completed_runs,
+        started_at=now,
+        phase="reading",
+    )
+
+
+def fold(connector: Connector, *, quiet: bool, sentence: str, requests: int, now: datetime) -> int | None:
+    """Add a scheduled run that says the same as the last record to that record; return its id, None without one."""
+    if connector.last_record_id is None:
+        return None
+    same = SyncRun.objects.filter(
+        pk=connector.last_record_id,
+        trigger=RunTrigger.SCHEDULE,
+        state=RunState.SUCCEEDED if quiet else RunState.FAILED,
+        quiet=quiet,
+        sentence=sentence,
+    )
+    folded = same.update(times=F("times") + 1, finished_at=now, requests=F("requests") + requests)
+    return connector.last_record_id if folded else None
+
+
+def first_of_many(connector: Connector, *, quiet: bool, started: datetime, now: datetime, **fields: object) -> SyncRun:
+    """Save the first row of scheduled runs that may be folded into it."""
+    return SyncRun.objects.create(
+        connector=connector,
+        company_id=connector.company_id,
+        connector_name=connector.name,
+        trigger=RunTrigger.SCHEDULE,
+        state=RunState.SUCCEEDED if quiet else RunState.FAILED,
+        quiet=quiet,
+        first=not connector.completed_runs,
+        started_at=started,
+        finished_at=now,
+        **fields,
+    )
+
+
+def line(run: SyncRun, change: Change, outcome: Outcome, at: datetime, *, account_id: int | None) -> SyncChange:
+    """Make the line of one planned change; not saved."""
+    because = change.because
+    return SyncChange(
+        run=run,
+        connector_id=run.connector_id,
+        at=at,
+        outcome=outcome,
+        kind=change.kind,
+        situation=because.situation or "",
+        account_id=account_id,
+        object_id=change.object_id,
+        name=change.name[:400],
+        email=change.email[:320],
+        group_name=change.after[:256] if change.directory_group_id else "",
+        before=change.before[:400],
+        after=change.after[:400],
+        because=because.sentence(),
+        approved=change.approved,
+    )
+
+
+def findings_digest(plan: SyncPlan) -> str:
+    """Return a text that changes when the people held, skipped or left out do; '' where there are none."""
+    if not (plan.held or plan.skipped or plan.left_out):
+        return ""
+    total = hashlib.blake2b(digest_size=32)
+    for finding in (*plan.held, *plan.skipped, *plan.left_out):
+        total.update(repr(finding).encode())
+    return total.hexdigest()
+
+
+def save_findings(run: SyncRun, plan: SyncPlan, at: datetime) -> None:
+    """Save a line for everybody held, skipped or left out."""
+    lines: list[SyncChange] = [_held(run, held, at) for held in plan.held]
+    lines += [_skipped(run, skipped, at) for skipped in plan.skipped]
+    lines += [_left_out(run, left_out, at) for left_out in plan.left_out]
+    SyncChange.objects.bulk_create(lines, batch_size=LINES_PER_STATEMENT)
+
+
+def _held(run: SyncRun, held: Held, at: datetime) -> SyncChange:
+    row = line(run, held.change, Outcome.HELD, at, account_id=held.change.account_id)
+    row.cause = held.cause
+    return row
+
+
+def _skipped(run: SyncRun, skipped: Skipped, at: datetime) -> SyncChange:
+    return SyncChange(
+        run=run,
+        connector_id=run.connector_id,
+        at=at,
+        outcome=Outcome.SKIPPED,
+        situation=skipped.situation or "",
+        account_id=skipped.account_id,
+        object_id=skipped.object_id,
+        name=skipped.name[:400],
+        email=skipped.email[:320],
+        because=SkipReason(skipped.reason).label,
+        cause=skipped.reason,
+        other_id=skipped.other,
+        question=skipped.question,
+    )
+
+
+def _left_out(run: SyncRun, left_out: LeftOut, at: datetime) -> SyncChange:
+    return SyncChange(
+        run=run,
+        connector_id=run.connector_id,
+        at=at,
+        outcome=Outcome.LEFT_OUT,
+        object_id=left_out.object_id,
+        name=left_out.name[:400],
+        because=f"{left_out.reason.label}{f' · via the group {left_out.via}' if left_out.via else ''}",
+        cause=left_out.reason,
+    )
+
+
+def tally(changes: Iterable[Change], failed: Iterable[Change], plan: SyncPlan) -> dict[str, int]:
+    """Count a run's lines as "outcome.kind" (skipped and left out by their reason)."""
+    counts: Counter[str] = Counter()
+    counts.update(f"{Outcome.APPLIED}.{change.kind}" for change in changes)
+    counts.update(f"{Outcome.FAILED}.{change.kind}" for change in failed)
+    counts.update(f"{Outcome.HELD}.{held.change.kind}" for held in plan.held)
+    counts.update(f"{Outcome.SKIPPED}.{skipped.reason}" for skipped in plan.skipped)
+    counts.update(f"{Outcome.LEFT_OUT}.{left_out.reason}" for left_out in plan.left_out)
+    return dict(sorted(counts.items()))
