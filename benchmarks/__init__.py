@@ -1,0 +1,1 @@
+"""What README and CHANGELOG say about speed, as programs that measure it."""
