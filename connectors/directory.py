@@ -68,6 +68,8 @@ class Snapshot:
 
     `people` holds every member of the sync group and every asked person who exists; `asked` are the object ids
     that were looked up by id, and `gone` those of them the directory positively does not hold any more.
+    `unread` are people whose record said nothing usable, each with a sentence: nothing is known of them, so they are
+    nowhere else here, and nothing may be concluded from that.
     Raises ValueError where anything asked for is missing: an incomplete snapshot cannot be made.
     """
 
@@ -77,6 +79,7 @@ class Snapshot:
     asked: frozenset[str] = frozenset()
     gone: frozenset[str] = frozenset()
     additional: tuple[GroupReading, ...] = ()
+    unread: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.sync_group.members.keys() <= self.people.keys():
@@ -87,6 +90,8 @@ class Snapshot:
             raise ValueError("A person cannot be both read and gone.")
         if any(object_id not in self.people and object_id not in self.gone for object_id in self.asked):
             raise ValueError("A person was looked up and is neither read nor gone.")
+        if any(object_id in self.people or object_id in self.asked for object_id in self.unread):
+            raise ValueError("A person cannot be both read and unread.")
 
 
 @dataclass(frozen=True, slots=True)

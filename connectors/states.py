@@ -154,6 +154,7 @@ class SkipReason(Labelled):
     DISABLED_BY_PERSON = "disabled_by_person", "A person disabled this account; a sync does not enable it."
     DISABLED_NEWCOMER = "disabled_newcomer", "This person is disabled in the directory and has no account."
     DECLINED = "declined", "A person declined to create this account."
+    UNREAD = "unread", "The directory's record of this person cannot be used; nothing is changed for them."
     OTHER_CONNECTOR = "other_connector", "Another connector of this company manages this account."
 
 

@@ -456,6 +456,11 @@ class Going:
         )
         return self.row.pk
 
+    def close(self) -> None:
+        """Close the connections to the directory."""
+        if self.directory is not None:
+            self.directory.close()
+
     def lost(self) -> None:
         """Record that the connector was taken away in the middle; whole chunks stay, nothing half."""
         if self.row is not None:

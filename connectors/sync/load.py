@@ -263,4 +263,5 @@ def digest(snapshot: Snapshot, *, settings_revision: int, revision: int) -> str:
             person.user_principal_name,
         )
     add(*sorted(snapshot.gone))
+    add(*sorted(snapshot.unread.items()))
     return total.hexdigest()

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from django.conf import settings
-from django.utils.module_loading import import_string
 
-from connectors.directory import Snapshot
+from connectors.directory import CredentialRejected, Snapshot
 from connectors.entra import Credentials, EntraDirectory
 from connectors.models import Connector
 from connectors.plan import SyncPlan
@@ -16,7 +15,9 @@ from connectors.sync.load import known_people
 
 
 def credentials_of(connector: Connector) -> Credentials:
-    """Return what a connector proves itself with; the secret stays sealed until it is sent."""
+    """Return what a connector proves itself with, its secret still sealed; raises CredentialRejected without one."""
+    if connector.secret is None:
+        raise CredentialRejected("This connector has no client secret: enter one, and verify the connection.")
     return Credentials(
         tenant=connector.tenant_id or connector.tenant,
         client_id=connector.client_id,
@@ -31,7 +32,6 @@ def directory_of(connector: Connector, *, before_request: Callable[[], None] | N
     """Open a connector's directory, through the session that the settings name."""
     return EntraDirectory(
         credentials_of(connector),
-        session=import_string(settings.ENTRA_SESSION)(),
         before_request=before_request,
         seconds=run_seconds(connector),
     )
@@ -59,4 +59,5 @@ def second_look(connector: Connector, directory: EntraDirectory, snapshot: Snaps
         people=plan.second_look,
         sync_group_id=connector.sync_group_id,
         removed=plan.second_group_look,
+        direct_members_only=connector.direct_members_only,
     )

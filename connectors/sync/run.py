@@ -39,13 +39,13 @@ class Preview:
 
 def preview(connector: Connector, *, clock: Callable[[], datetime] = timezone.now) -> Preview:
     """Plan what a run would do now, without a lease and without writing; raises DirectoryError."""
-    directory = directory_of(connector)
-    snapshot = read(connector, directory)
-    loaded = load(connector.pk, clock())
-    plan = plan_sync(loaded.rules, snapshot, loaded.roster, loaded.limits)
-    if plan.second_look:
-        snapshot = second_look(connector, directory, snapshot, plan)
+    with directory_of(connector) as directory:
+        snapshot = read(connector, directory)
+        loaded = load(connector.pk, clock())
         plan = plan_sync(loaded.rules, snapshot, loaded.roster, loaded.limits)
+        if plan.second_look:
+            snapshot = second_look(connector, directory, snapshot, plan)
+            plan = plan_sync(loaded.rules, snapshot, loaded.roster, loaded.limits)
     return Preview(plan=plan, snapshot=snapshot)
 
 
@@ -74,5 +74,7 @@ def run(
         # Also the queue's time limit, which is a SystemExit: the lease must not wait for its end.
         going.broken()
         raise
+    finally:
+        going.close()
     again = Connector.objects.filter(pk=connector_id, lease_token="").exclude(run_again="").exists()
     return Result(run=going.row, again=again)
