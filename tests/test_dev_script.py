@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -124,6 +125,68 @@ def test_the_shell_of_the_caller_changes_nothing(tmp_path: Path) -> None:
     machine = Machine(tmp_path, {"python3": "3.11 venv"})
     machine.dev("bench", PYTHONPATH="/elsewhere", PIP_TARGET="/elsewhere")
     assert set((tmp_path / "calls.environment").read_text().splitlines()) == {"unset unset"}
+
+
+def test_what_the_tests_need_holds_what_production_needs(tmp_path: Path) -> None:
+    machine = Machine(tmp_path, {"python3": "3.11 venv"})
+    (machine.checkout / "requirements-dev.txt").write_text("Django==5.2\npytest==9\n")
+    assert machine.dev("manage", "check").stderr.endswith("dev: installing requirements-dev.txt into .venv\n")
+    assert machine.dev("bench").stderr == ""
+
+
+@pytest.mark.parametrize("ending", ["Ctrl-C", "the worker fails"])
+def test_serving_ends_web_and_worker_together(tmp_path: Path, ending: str) -> None:
+    machine = Machine(tmp_path, {"python3": "3.11 venv"})
+    machine.dev("bench")
+    programs = machine.checkout / ".venv" / "bin"
+    (tmp_path / "bin" / "sleep").symlink_to(shutil.which("sleep") or "")
+    (programs / "long").write_text(
+        f"""#!{BASH}
+trap 'echo "$1 was asked to end" >> "$CALLS"; exit 0' TERM
+echo "$1 is up" >> "$CALLS"
+while [[ ! -e $CALLS.$1-fails ]]; do sleep 0.02; done
+exit 3
+"""
+    )
+    (programs / "python").write_text(
+        f'#!{BASH}\nif [[ $* == "manage.py worker" ]]; then exec long worker; fi\necho "$*" >> "$CALLS"\n'
+    )
+    (programs / "gunicorn").write_text(f'#!{BASH}\necho "gunicorn $*" >> "$CALLS"; exec long web\n')
+    for program in programs.iterdir():
+        program.chmod(0o755)
+    machine.calls.write_text("")
+    serving = subprocess.Popen(
+        [BASH, str(machine.checkout / "dev"), "serve", "--bind", "127.0.0.1:8001"],
+        env={"PATH": str(tmp_path / "bin"), "CALLS": str(machine.calls)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        while not {"web is up", "worker is up"} <= set(machine.calls.read_text().splitlines()):
+            assert serving.poll() is None
+        if ending == "Ctrl-C":
+            serving.send_signal(signal.SIGINT)
+        else:
+            Path(f"{machine.calls}.worker-fails").touch()
+        _, said = serving.communicate(timeout=30)
+    finally:
+        serving.kill()
+    calls = machine.calls.read_text().splitlines()
+    assert calls[:4] == [
+        "-c import pip",
+        "manage.py check --deploy --fail-level ERROR",
+        "manage.py migrate --verbosity 0",
+        "manage.py collectstatic --noinput --verbosity 0",
+    ]
+    assert "gunicorn pbportal.wsgi --workers 2 --threads 4 --no-control-socket --bind 127.0.0.1:8001" in calls
+    ended = {call for call in calls if call.endswith("was asked to end")}
+    if ending == "Ctrl-C":
+        assert ended == {"web was asked to end", "worker was asked to end"}
+        assert serving.returncode == 128 + signal.SIGINT
+    else:
+        assert ended == {"web was asked to end"}
+        assert serving.returncode == 3
+    assert said == ""
 
 
 @pytest.mark.parametrize(("arguments", "code"), [((), 2), (("help",), 0), (("launch",), 1)])
