@@ -16,7 +16,7 @@ from django.utils import timezone
 from tenants.models import Account, Company, Group, GroupMembership
 from tenants.states import AccountRole, AccountStatus, Hand, ManagedBy, PendingReason
 
-T = TypeVar("T")
+T = TypeVar("T", int, str)
 
 PRESENT = frozenset({AccountStatus.ACTIVE, AccountStatus.PENDING, AccountStatus.DISABLED})
 """Statuses of an account that is in its company: neither deleted nor gone with its owner."""
@@ -290,7 +290,7 @@ class Ledger:
     def unbar(self, ids: Collection[int]) -> None:
         """Let syncs touch the owners' accounts again; a purged account then loses its identity too."""
         self._update(ids, Q(), barred=False)
-        for chunk in self._chunks(ids):
+        for chunk in chunks(ids):
             self._accounts(chunk).filter(purged_at__isnull=False).update(directory_tenant_id="", directory_object_id="")
 
     def vouch(self, ids: Collection[int]) -> None:
@@ -347,12 +347,12 @@ class Ledger:
         """Take accounts out of groups, as (group id, account id)."""
         wanted = set(pairs)
         found: list[int] = []
-        for chunk in self._chunks({account_id for _, account_id in wanted}):
+        for chunk in chunks({account_id for _, account_id in wanted}):
             members = GroupMembership.objects.filter(group__company=self.company, account__in=chunk)
             rows = members.values_list("pk", "group_id", "account_id")
             found += [pk for pk, group_id, account_id in rows if (group_id, account_id) in wanted]
         gone = 0
-        for chunk in self._chunks(found):
+        for chunk in chunks(found):
             gone += GroupMembership.objects.filter(pk__in=chunk).delete()[0]
         self._must_match(gone, len(wanted))
 
@@ -363,13 +363,13 @@ class Ledger:
 
     def _update(self, ids: Collection[int], guard: Q, **values: Any) -> None:
         wanted = set(ids)
-        matched = sum(self._accounts(chunk).filter(guard).update(**values) for chunk in self._chunks(wanted))
+        matched = sum(self._accounts(chunk).filter(guard).update(**values) for chunk in chunks(wanted))
         self._must_match(matched, len(wanted))
 
     def _update_groups(self, ids: Collection[int], guard: Q, **values: Any) -> None:
         wanted = set(ids)
         groups = Group.objects.filter(guard, ~Q(directory_object_id=""), company=self.company)
-        matched = sum(groups.filter(pk__in=chunk).update(**values) for chunk in self._chunks(wanted))
+        matched = sum(groups.filter(pk__in=chunk).update(**values) for chunk in chunks(wanted))
         self._must_match(matched, len(wanted))
 
     def _set_each(self, accounts: list[Account], fields: list[str]) -> None:
@@ -378,7 +378,7 @@ class Ledger:
         self._must_match(mine.bulk_update(accounts, fields, batch_size=500), len(accounts))
 
     def _leave_every_group(self, ids: Collection[int]) -> None:
-        for chunk in self._chunks(set(ids)):
+        for chunk in chunks(set(ids)):
             GroupMembership.objects.filter(account__in=chunk).delete()
 
     def _need_licences(self, wanted: int) -> None:
@@ -390,7 +390,7 @@ class Ledger:
 
     def _must_be(self, rows: QuerySet[Any], ids: set[int]) -> None:
         mine = rows.filter(company=self.company)
-        found = sum(mine.filter(pk__in=chunk).count() for chunk in self._chunks(ids))
+        found = sum(mine.filter(pk__in=chunk).count() for chunk in chunks(ids))
         self._must_match(found, len(ids), changed=False)
 
     def _must_match(self, matched: int, wanted: int, *, changed: bool = True) -> None:
@@ -398,13 +398,13 @@ class Ledger:
             raise Stale(f"{wanted} rows were to be changed and {matched} are in a state that allows it.")
         self.changed = self.changed or (changed and bool(wanted))
 
-    @staticmethod
-    def _chunks(ids: Iterable[int]) -> Iterator[list[int]]:
-        # Some parameters stay free for the guard and the new values.
-        size = (connection.features.max_query_params or 10_050) - 50
-        ordered = sorted(ids)
-        for start in range(0, len(ordered), size):
-            yield ordered[start : start + size]
+
+def chunks(values: Iterable[T]) -> Iterator[list[T]]:
+    """Cut values, sorted, into lists that fit into one statement of this database beside a few more parameters."""
+    size = (connection.features.max_query_params or 10_050) - 50
+    ordered = sorted(values)
+    for start in range(0, len(ordered), size):
+        yield ordered[start : start + size]
 
 
 def purge_deleted(now: datetime) -> int:
