@@ -12,8 +12,8 @@ from hypothesis import settings as hypothesis_settings
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# A loaded machine is slow, not wrong.
-hypothesis_settings.register_profile("portal", deadline=None)
+# A loaded machine is slow, not wrong. CI tries the same examples each time; everywhere else looks for new ones.
+hypothesis_settings.register_profile("portal", deadline=None, derandomize="CI" in os.environ)
 hypothesis_settings.load_profile("portal")
 
 

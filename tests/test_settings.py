@@ -16,6 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from pbportal import checks
 from pbportal.environment import development_key
+from tenants.models import Partner
 from tests.conftest import ROOT
 
 KEY = base64.urlsafe_b64encode(b"k" * 32).decode()
@@ -329,3 +330,12 @@ def test_an_emulated_microsoft_is_no_production(settings: Any) -> None:
 def test_a_migrated_portal_has_its_shared_cache() -> None:
     caches["default"].set("rate", 5)
     assert caches["default"].get("rate") == 5
+
+
+def test_a_child_process_shares_the_database_of_its_test(child_environment: dict[str, str]) -> None:
+    Partner.objects.create(name="Northwind IT", slug="northwind-it")
+    code = "import django; django.setup(); from tenants.models import Partner; print(*Partner.objects.all())"
+    shown = subprocess.run(
+        [sys.executable, "-c", code], env=child_environment, cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (shown.stdout, shown.stderr) == ("Northwind IT\n", "")
