@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import http
+import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from tests.entra_emulator.clouds import HOSTS
+from tests.entra_emulator.clouds import CLOUDS, HOSTS
 from tests.entra_emulator.wire import Answer, Request
 
 if TYPE_CHECKING:
     from tests.entra_emulator.emulator import Emulator
 
 StartResponse = Callable[..., Any]
+LOOPBACK = re.compile(r"(([a-z]+\.)?localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
 
 
 class Wire:
@@ -32,8 +34,9 @@ class Wire:
 class App:
     """One WSGI app for every host of an emulator.
 
-    A request is for the Microsoft host in its ``Host`` header. Under any other host the first path
-    segment may name one (``/login.microsoftonline.com/…``), which is how a browser gets there.
+    A request is for the Microsoft host in its ``Host`` header. A browser gets there by loopback: the
+    first path segment may name the host (``/login.microsoftonline.com/…``), a host name may begin with
+    the cloud (``usgov.localhost``), and anything else on loopback is the global cloud's login.
     """
 
     def __init__(self, emulator: Emulator) -> None:
@@ -54,6 +57,8 @@ class App:
         first, _, rest = path.lstrip("/").partition("/")
         if host not in HOSTS and first.lower() in HOSTS:
             host, path = first.lower(), f"/{rest}"
+        elif LOOPBACK.fullmatch(host):
+            host = CLOUDS.get(host.partition(".")[0], CLOUDS["global"]).login_hosts[0]
         length = int(environ.get("CONTENT_LENGTH") or 0)
         headers = {
             name[5:].replace("_", "-").lower(): value for name, value in environ.items() if name.startswith("HTTP_")

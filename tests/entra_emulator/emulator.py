@@ -106,6 +106,9 @@ class Emulator:
         with self.lock:
             return getattr(self.tenant(tenant), verb)(*args, **kwargs)
 
+    def forget_journal(self) -> None:
+        self.journal.clear()
+
     # --- sessions ------------------------------------------------------------------------------
 
     def session(self) -> requests.Session:

@@ -32,6 +32,7 @@ class Fault:
     answers a shorter body, in good order, that is no longer JSON.
 
     ``retry_after`` is seconds (whole or decimal), text sent as it is, or a timedelta sent as an HTTP date.
+    One request is answered or damaged by one fault, the first added; others wait for the next request.
     Inside a ``$batch``, faults of the connection (``drop``, ``cut``, ``truncate``, ``latency``) do not
     apply: they hit the ``$batch`` itself.
     """
@@ -63,8 +64,13 @@ class Fault:
     hits: int = 0
 
     @property
-    def of_the_connection(self) -> bool:
-        return self.drop or self.cut is not None or self.truncate or self.latency > 0
+    def of_the_wire(self) -> bool:
+        return self.drop or self.cut is not None or self.truncate
+
+    @property
+    def answers(self) -> bool:
+        """Tell whether it answers, or damages the answer: one fault does that to a request, not two."""
+        return self.of_the_wire or self.status is not None or self.aadsts is not None or self.document is not None
 
     @property
     def name(self) -> str:
@@ -132,7 +138,7 @@ class Faults:
         striking = []
         with self._lock:
             for fault in self._faults:
-                if in_batch and fault.of_the_connection:
+                if in_batch and (fault.of_the_wire or fault.latency):
                     continue
                 if (
                     (fault.method and fault.method.upper() != method)
@@ -144,7 +150,8 @@ class Faults:
                 ):
                     continue
                 fault.seen += 1
-                if fault.seen >= fault.nth and (fault.times is None or fault.hits < fault.times):
+                due = fault.seen >= fault.nth and (fault.times is None or fault.hits < fault.times)
+                if due and not (fault.answers and any(other.answers for other in striking)):
                     fault.hits += 1
                     striking.append(fault)
         return striking

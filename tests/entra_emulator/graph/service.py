@@ -64,11 +64,12 @@ ELSEWHERE = frozenset(
         "serviceprincipals",
         "sites",
         "subscribedskus",
-        "subscriptions",
         "teams",
         "tenantrelationships",
     ]
 )
+# Open to the two permissions, and not emulated.
+NOT_EMULATED = frozenset({"subscriptions", "directory/deleteditems"})
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,9 @@ class Graph:
             )
         if not segments:
             raise bad_request("Resource not found for the segment ''.", "BadRequest")
-        if segments[0].lower() in ELSEWHERE:
+        if "/".join(segments[:2]).lower() in NOT_EMULATED or segments[0].lower() in NOT_EMULATED:
+            raise GraphError(501, "NotImplemented", "The emulator does not have this.")
+        if segments[0].lower().partition("(")[0] in ELSEWHERE:
             return self._elsewhere(caller, segments, request)
         if request.method != "GET":
             raise GraphError(405, "Request_BadRequest", "Specified HTTP method is not allowed for the request target.")
