@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from connectors.plan.decide import plan_sync
 from connectors.plan.values import (
     PLANNER_VERSION,
     AccountFacts,
@@ -36,4 +37,5 @@ __all__ = [
     "Rules",
     "Skipped",
     "SyncPlan",
+    "plan_sync",
 ]

@@ -36,9 +36,7 @@ class Rules:
     def __post_init__(self) -> None:
         for situation, choices in RULE_CHOICES.items():
             if self.actions.get(situation) not in choices:
-                raise ValueError(
-                    f"The rule for {situation.label} cannot say {self.actions.get(situation)!r}."
-                )
+                raise ValueError(f"The rule for {situation.label} cannot say {self.actions.get(situation)!r}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,10 +267,5 @@ class SyncPlan:
     def quiet(self) -> bool:
         """Say whether applying the plan writes nothing at all."""
         return not (
-            self.changes
-            or self.notes
-            or self.marks_set
-            or self.marks_ended
-            or self.bars_ended
-            or self.vouched_seen
+            self.changes or self.notes or self.marks_set or self.marks_ended or self.bars_ended or self.vouched_seen
         )

@@ -1,0 +1,299 @@
+"""The plan of one synchronisation, phase by phase: who leaves, who is spared, who comes, groups, memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Set
+from dataclasses import dataclass
+
+from connectors.directory import GroupState, Snapshot
+from connectors.plan.addresses import find_holders, meet_newcomers
+from connectors.plan.brake import people_at_start
+from connectors.plan.groups import Member, mirror_groups
+from connectors.plan.joining import Entries, JoiningRules, find_returns
+from connectors.plan.leaving import Departures, Leaver, LeavingRules, question_rules
+from connectors.plan.licences import Licences
+from connectors.plan.lines import (
+    CONFIRMED,
+    SAME_ADDRESS,
+    SAME_IDENTITY,
+    SAME_PERSON,
+    account_change,
+    account_name,
+    because,
+    change_order,
+    held_order,
+    skipped_order,
+)
+from connectors.plan.marks import Marks
+from connectors.plan.memory import Findings, remember
+from connectors.plan.naming import follow_directory
+from connectors.plan.situations import Bond, Census, Known, take_census
+from connectors.plan.values import (
+    AccountFacts,
+    Change,
+    Held,
+    Limits,
+    LinkNote,
+    Mark,
+    Roster,
+    Rules,
+    Skipped,
+    SyncPlan,
+)
+from connectors.states import Attention, ChangeKind, HoldCause, MarkKind, Situation, SkipReason
+from tenants.states import AccountRole, AccountStatus, ManagedBy
+
+_LEAVES_EVERY_GROUP = (AccountStatus.DELETED, AccountStatus.PERSONAL)
+_NEEDS_A_PERSON = frozenset(
+    {
+        SkipReason.NO_EMAIL,
+        SkipReason.TWO_NEWCOMERS,
+        SkipReason.ADDRESS_PERSONAL,
+        SkipReason.RESTORE_TAKEN,
+        SkipReason.RESTORE_TWICE,
+        SkipReason.NOT_CLAIMED,
+        SkipReason.DELETED_BY_PERSON,
+        SkipReason.HANDED_BACK,
+        SkipReason.OTHER_CONNECTOR,
+    }
+)
+"""Reasons that a connector shows as *people skipped*; the others are as the rules or a person want it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """Hold what happens to accounts, for one answer to the question who is spared."""
+
+    departures: Departures
+    entries: Entries
+
+    @property
+    def changes(self) -> list[Change]:
+        return self.departures.changes + self.entries.changes
+
+    @property
+    def held(self) -> list[Held]:
+        return self.departures.held + self.entries.held
+
+    @property
+    def skipped(self) -> list[Skipped]:
+        return self.departures.skipped + self.entries.skipped
+
+
+def plan_sync(rules: Rules, snapshot: Snapshot, roster: Roster, limits: Limits) -> SyncPlan:
+    """Return everything one synchronisation does, holds and skips, with the reason of each.
+
+    Level-triggered, total, deterministic, and independent of the order of what it is given.
+    """
+    complete = snapshot.sync_group.complete
+    marks = Marks(roster.marks)
+    census = take_census(rules, snapshot, roster, marks)
+    holders = find_holders(roster.accounts)
+    arrivals = meet_newcomers(rules, census, holders, marks, _owner_is_back(snapshot, census))
+    relinked = {one.account.id for one in arrivals.joined if one.bond is Bond.RELINKED}
+    disowned = [one for one in census.known if one.account.id in relinked]
+    known = [one for one in census.known if one.account.id not in relinked] + list(arrivals.joined)
+    unconfirmed = [one for one in census.unconfirmed if one.account.id not in relinked]
+    unconfirmed += arrivals.unconfirmed
+
+    kept = _keep_vouched(known, marks)
+    question = question_rules(rules, known, marks)
+    returns = find_returns(rules, known, marks)
+    at_start = people_at_start(roster.accounts)
+    leaving_rules = LeavingRules(
+        rules=rules,
+        limits=limits,
+        marks=marks,
+        at_start=at_start,
+        nobody_in_scope=complete and not census.scope,
+        left_out={person.object_id for person in census.left_out},
+    )
+    joining_rules = JoiningRules(
+        rules=rules, limits=limits, marks=marks, at_start=at_start, scope=census.scope, holders=holders
+    )
+
+    def draft_sparing(spared: Set[int]) -> Draft:
+        departures = leaving_rules.decide(question.leavers, spared)
+        licences = Licences(roster.licences, roster.active, departures.licences_freed)
+        return Draft(departures, joining_rules.decide(returns, arrivals, departures.changes, licences))
+
+    draft = draft_sparing(frozenset())
+    leaving = leaving_rules.leaving_administrators(question.leavers)
+    if leaving and not _another_administrator(roster.accounts, leaving, draft.entries.changes):
+        draft = draft_sparing(leaving)
+
+    statuses = {change.account_id: change for change in draft.changes}
+    following, notes = follow_directory(rules, known, statuses, complete=complete)
+    changes = [_bond(one) for one in known if one.bond is not Bond.LINKED] + draft.changes + following
+    if complete:
+        changes += mirror_groups(
+            rules,
+            snapshot.additional,
+            roster.mirrors,
+            _active_at_the_end(known, census, draft.changes) if snapshot.additional else {},
+            roster.accounts,
+            frozenset(
+                change.account_id
+                for change in draft.departures.changes
+                if change.account_id is not None and change.status in _LEAVES_EVERY_GROUP
+            ),
+        )
+    held = [Held(_bond(one), HoldCause.ADMIN) for one in unconfirmed] + draft.held
+    skipped = [*census.skipped, *question.skipped, *draft.skipped]
+    marks_set, marks_ended = remember(
+        marks,
+        Findings(
+            snapshot=snapshot,
+            scope=census.scope,
+            changes=changes,
+            held=held,
+            skipped=skipped,
+            asking={
+                HoldCause.BRAKE: question.asking,
+                HoldCause.EMPTY_GROUP: question.asking_removed,
+                HoldCause.GROWTH: draft.entries.asking,
+                HoldCause.ADMIN: {one.object_id for one in unconfirmed},
+            },
+            returned=returns.holding,
+            unread=census.unread.keys(),
+        ),
+        kept,
+    )
+    return SyncPlan(
+        changes=tuple(sorted(changes, key=change_order)),
+        held=tuple(sorted(held, key=held_order)),
+        skipped=tuple(sorted(skipped, key=skipped_order)),
+        left_out=census.left_out,
+        notes=tuple(sorted(notes, key=_account_of)),
+        marks_set=marks_set,
+        marks_ended=marks_ended,
+        bars_ended=census.bars_ended,
+        vouched_seen=tuple(sorted(one.account.id for one in known if complete and one.account.vouched)),
+        attention=_attention(snapshot, census, held, skipped, draft.entries.licences_wanted),
+        in_scope=len(census.scope),
+        licences_wanted=draft.entries.licences_wanted,
+        second_look=_second_look(question.leavers, disowned, census),
+        second_group_look=any(
+            demand.situation is Situation.REMOVED for leaver in question.leavers for demand in leaver.demands
+        )
+        or any(Situation.REMOVED in one.holding for one in disowned),
+    )
+
+
+def _account_of(note: LinkNote) -> int:
+    return note.account_id
+
+
+def _owner_is_back(snapshot: Snapshot, census: Census) -> Callable[[AccountFacts], bool]:
+    """Return the question whether an account's owner is enabled and in scope, or cannot be known not to be."""
+
+    def owner_is_back(account: AccountFacts) -> bool:
+        object_id = account.object_id.lower()
+        if account.tenant_id.lower() != snapshot.tenant_id.lower():
+            return False
+        return object_id in census.unread or (object_id in census.scope and snapshot.people[object_id].enabled)
+
+    return owner_is_back
+
+
+def _keep_vouched(known: Iterable[Known], marks: Marks) -> list[Mark]:
+    """Return the *keep* that people decided by enabling, restoring or approving an account; planning heeds them."""
+    kept = []
+    for one in known:
+        if one.account.vouched and one.account.link is not None:
+            for situation in one.holding & one.account.link.situations:
+                kept.append(Mark(one.object_id, MarkKind.KEPT, situation.value))
+                marks.keep(one.object_id, situation)
+    return kept
+
+
+def _another_administrator(accounts: Iterable[AccountFacts], leaving: Set[int], entries: Iterable[Change]) -> bool:
+    """Say whether an administrator who is not leaving is Active at the end."""
+    activated = {change.account_id for change in entries if change.status is AccountStatus.ACTIVE}
+    return any(
+        account.role is AccountRole.ADMIN
+        and account.id not in leaving
+        and (account.status is AccountStatus.ACTIVE or account.id in activated)
+        for account in accounts
+    )
+
+
+def _bond(one: Known) -> Change:
+    """Write down how an account becomes this connector's."""
+    if one.bond is Bond.RELINKED:
+        reason = because(Situation.NEW, decision=SAME_PERSON, evidence=SAME_ADDRESS)
+        before, after = account_name(one.account), one.person.name if one.person is not None else ""
+        return account_change(one, ChangeKind.RELINK, reason, before=before, after=after)
+    reason = because(
+        Situation.NEW if one.bond is Bond.ADOPTED else None,
+        decision=CONFIRMED if one.account.role is AccountRole.ADMIN else "",
+        evidence=SAME_ADDRESS if one.bond is Bond.ADOPTED else SAME_IDENTITY,
+    )
+    return account_change(
+        one,
+        ChangeKind.ADOPT,
+        reason,
+        before=one.account.managed_by.label,
+        after=ManagedBy.AZURE_AD.label,
+    )
+
+
+def _active_at_the_end(known: Iterable[Known], census: Census, changes: Iterable[Change]) -> Mapping[str, Member]:
+    """Return who has an Active account through this connector when the plan is done, by object id."""
+    ends = {change.account_id: change.status for change in changes if change.account_id is not None}
+    active: dict[str, Member] = {
+        object_id: account
+        for object_id, account in census.unread.items()
+        if account.link is not None and account.status is AccountStatus.ACTIVE
+    }
+    for one in known:
+        if ends.get(one.account.id, one.account.status) is AccountStatus.ACTIVE:
+            active[one.object_id] = one.account
+    for change in changes:
+        if change.account_id is None and change.status is AccountStatus.ACTIVE:
+            active[change.object_id] = change
+    return active
+
+
+def _attention(
+    snapshot: Snapshot,
+    census: Census,
+    held: Iterable[Held],
+    skipped: Iterable[Skipped],
+    licences_wanted: int,
+) -> frozenset[Attention]:
+    """Return what the connector needs a person for, as far as a plan can tell."""
+    found = set()
+    group = snapshot.sync_group
+    if group.state is GroupState.GONE:
+        found.add(Attention.SYNC_GROUP_MISSING)
+    elif group.state is GroupState.UNREADABLE:
+        found.add(Attention.SYNC_GROUP_UNREADABLE)
+    elif not census.scope:
+        found.add(Attention.SYNC_GROUP_EMPTY)
+    if any(reading.state is GroupState.UNREADABLE for reading in snapshot.additional):
+        found.add(Attention.GROUP_UNREADABLE)
+    if any(True for _ in held):
+        found.add(Attention.HELD)
+    if any(skip.question or skip.reason in _NEEDS_A_PERSON for skip in skipped):
+        found.add(Attention.SKIPPED)
+    if any(skip.reason is SkipReason.SPARED for skip in skipped):
+        found.add(Attention.SPARED)
+    if licences_wanted:
+        found.add(Attention.LICENCES_SHORT)
+    return frozenset(found)
+
+
+def _second_look(leavers: Iterable[Leaver], disowned: Iterable[Known], census: Census) -> frozenset[str]:
+    """Return whose own record is read again before they lose anything, and who was not read at all."""
+    return frozenset(
+        [
+            *(leaver.known.object_id for leaver in leavers),
+            *(one.object_id for one in disowned),
+            *(
+                object_id
+                for object_id, account in census.unread.items()
+                if account.link is not None and account.status is not AccountStatus.DELETED
+            ),
+        ]
+    )

@@ -1,0 +1,215 @@
+"""Who loses what: the strongest action of the situations that hold, its weaker fallbacks, holds and the brake."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Set
+from dataclasses import dataclass, field
+
+from connectors.plan.brake import too_much_destruction
+from connectors.plan.lines import (
+    ABSENT,
+    APPROVED,
+    BLOCKED,
+    LEFT_OUT,
+    OUTSIDE,
+    account_skipped,
+    because,
+    status_change,
+)
+from connectors.plan.marks import Marks
+from connectors.plan.situations import Known
+from connectors.plan.table import TABLE, Move
+from connectors.plan.values import Change, Held, Limits, Rules, Skipped
+from connectors.states import ChangeKind, HoldCause, Situation, SkipReason
+from tenants.states import AccountRole, AccountStatus
+
+_STRENGTH = {
+    ChangeKind.DISABLE: 1,
+    ChangeKind.CONVERT: 2,
+    ChangeKind.DELETE: 3,
+    ChangeKind.WITHDRAW: 3,
+}
+_ORDER = (Situation.DISABLED, Situation.REMOVED, Situation.DELETED)
+"""Equal actions: the earlier one gives the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """Hold what one situation asks of an account."""
+
+    situation: Situation
+    move: Move
+
+    @property
+    def strength(self) -> int:
+        return _STRENGTH[self.move.kind]
+
+
+@dataclass(frozen=True, slots=True)
+class Leaver:
+    """Hold an account that some situation would move to the right; `demands` are ordered, strongest first."""
+
+    known: Known
+    demands: tuple[Demand, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Hold what the rules ask before protections and brake.
+
+    `asking` are people of whom the rules ask something in a leaving situation, be it possible or not;
+    `asking_removed` those of whom REMOVED does.
+    """
+
+    leavers: tuple[Leaver, ...]
+    skipped: tuple[Skipped, ...]
+    asking: frozenset[str]
+    asking_removed: frozenset[str]
+
+
+@dataclass(slots=True)
+class Departures:
+    """Gather what is applied, held and skipped of the leavers, and how many licences that frees."""
+
+    changes: list[Change] = field(default_factory=list)
+    held: list[Held] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+    licences_freed: int = 0
+
+
+def question_rules(rules: Rules, known: Iterable[Known], marks: Marks) -> Question:
+    """Return what the rules ask in the leaving situations, people's *keep* and unclaimed accounts left out."""
+    leavers: list[Leaver] = []
+    skipped: list[Skipped] = []
+    asking: set[str] = set()
+    asking_removed: set[str] = set()
+    for one in known:
+        if not one.holding:
+            continue
+        demands = []
+        for situation in _ORDER:
+            if situation not in one.holding:
+                continue
+            cell = TABLE[situation][one.state][rules.actions[situation]]
+            if cell is None:
+                continue
+            if isinstance(cell, SkipReason):
+                skipped.append(account_skipped(one, situation, cell))
+                continue
+            if marks.kept(one.object_id, situation):
+                skipped.append(account_skipped(one, situation, SkipReason.KEPT))
+                continue
+            asking.add(one.object_id)
+            if situation is Situation.REMOVED:
+                asking_removed.add(one.object_id)
+            if cell.kind is ChangeKind.CONVERT and not one.account.claimed:
+                skipped.append(account_skipped(one, situation, SkipReason.NOT_CLAIMED))
+                continue
+            demands.append(Demand(situation, cell))
+        if demands:
+            demands.sort(key=lambda demand: -demand.strength)
+            leavers.append(Leaver(one, tuple(demands)))
+    return Question(tuple(leavers), tuple(skipped), frozenset(asking), frozenset(asking_removed))
+
+
+class LeavingRules:
+    """Decide which leavers lose what, given who is spared."""
+
+    def __init__(
+        self,
+        *,
+        rules: Rules,
+        limits: Limits,
+        marks: Marks,
+        at_start: Set[str],
+        nobody_in_scope: bool,
+        left_out: Set[str],
+    ) -> None:
+        self.rules = rules
+        self.limits = limits
+        self.marks = marks
+        self.at_start = at_start
+        self.nobody_in_scope = nobody_in_scope
+        self.left_out = left_out
+
+    def waits_for_the_group(self, leaver: Leaver, demand: Demand) -> bool:
+        """Say whether a demand of REMOVED is held because nobody was, or is, in the sync group."""
+        return (
+            demand.situation is Situation.REMOVED
+            and not self.marks.approved(leaver.known.object_id, demand.move.kind)
+            and (self.nobody_in_scope or self.marks.held(leaver.known.object_id, HoldCause.EMPTY_GROUP))
+        )
+
+    def leaving_administrators(self, leavers: Iterable[Leaver]) -> frozenset[int]:
+        """Return the Active administrators' accounts that would be changed if nothing were braked."""
+        return frozenset(
+            leaver.known.account.id
+            for leaver in leavers
+            if leaver.known.account.role is AccountRole.ADMIN
+            and leaver.known.account.status is AccountStatus.ACTIVE
+            and not all(self.waits_for_the_group(leaver, demand) for demand in leaver.demands)
+        )
+
+    def decide(self, leavers: Iterable[Leaver], spared: Set[int]) -> Departures:
+        """Return what happens to the leavers while the spared accounts stay as they are."""
+        result = Departures()
+        candidates: list[tuple[Leaver, Demand]] = []
+        for leaver in leavers:
+            if leaver.known.account.id in spared:
+                result.skipped.append(account_skipped(leaver.known, leaver.demands[0].situation, SkipReason.SPARED))
+                continue
+            candidate = self._before_the_brake(leaver, result)
+            if candidate is not None:
+                candidates.append((leaver, candidate))
+        if not self._braked(candidates):
+            self._apply(candidates, result)
+            return result
+        for leaver, demand in candidates:
+            self._hold(leaver, demand, HoldCause.BRAKE, result)
+        weaker = [
+            (leaver, demand)
+            for leaver, strongest in candidates
+            for demand in leaver.demands
+            if demand.strength < strongest.strength and not self.waits_for_the_group(leaver, demand)
+        ]
+        if not self._braked(weaker):
+            self._apply(weaker, result)
+        return result
+
+    def _before_the_brake(self, leaver: Leaver, result: Departures) -> Demand | None:
+        """Return the demand the brake has to judge, if decisions and the empty group leave one."""
+        object_id = leaver.known.object_id
+        for demand in leaver.demands:
+            if self.marks.approved(object_id, demand.move.kind):
+                self._apply([(leaver, demand)], result, approved=True)
+                return None
+            if self.marks.held(object_id, HoldCause.BRAKE):
+                self._hold(leaver, demand, HoldCause.BRAKE, result)
+                return None
+            if not self.waits_for_the_group(leaver, demand):
+                return demand
+            self._hold(leaver, demand, HoldCause.EMPTY_GROUP, result)
+        return None
+
+    def _braked(self, candidates: list[tuple[Leaver, Demand]]) -> bool:
+        people = {leaver.known.object_id for leaver, _ in candidates}
+        return too_much_destruction(self.limits, people, self.at_start)
+
+    def _apply(self, candidates: list[tuple[Leaver, Demand]], result: Departures, *, approved: bool = False) -> None:
+        for leaver, demand in candidates:
+            result.changes.append(self._change(leaver, demand, approved=approved))
+            result.licences_freed += leaver.known.account.status is AccountStatus.ACTIVE
+
+    def _hold(self, leaver: Leaver, demand: Demand, cause: HoldCause, result: Departures) -> None:
+        result.held.append(Held(self._change(leaver, demand), cause))
+
+    def _change(self, leaver: Leaver, demand: Demand, *, approved: bool = False) -> Change:
+        situation = demand.situation
+        if situation is Situation.DISABLED:
+            evidence = BLOCKED
+        elif situation is Situation.DELETED:
+            evidence = ABSENT
+        else:
+            evidence = LEFT_OUT if leaver.known.object_id in self.left_out else OUTSIDE
+        reason = because(situation, self.rules.actions[situation], APPROVED if approved else "", evidence=evidence)
+        return status_change(leaver.known, demand.move, reason, approved=approved)

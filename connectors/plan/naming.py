@@ -1,0 +1,77 @@
+"""What follows the directory in accounts that stay: names, the email to show, and what a link remembers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from connectors.plan.email import usable_address
+from connectors.plan.lines import OTHER_EMAIL, OTHER_NAME, account_change, account_name, because, directory_name
+from connectors.plan.situations import Known
+from connectors.plan.values import Change, Link, LinkNote, Rules
+from connectors.states import ChangeKind, Situation
+from tenants.states import AccountStatus
+
+_FRESH = Link()
+_STAYS = (AccountStatus.ACTIVE, AccountStatus.PENDING, AccountStatus.DISABLED)
+_UNLINKS = (ChangeKind.CONVERT, ChangeKind.WITHDRAW)
+
+
+def follow_directory(
+    rules: Rules, known: Iterable[Known], changed: Mapping[int | None, Change], *, complete: bool
+) -> tuple[list[Change], list[LinkNote]]:
+    """Return the renames, the emails that differ from now on, and what links must remember.
+
+    `changed` holds each account's change of status in this plan. Where the sync group is not complete, only
+    the situations that are positively known are remembered.
+    """
+    changes: list[Change] = []
+    notes: list[LinkNote] = []
+    for one in known:
+        account = one.account
+        link = account.link or _FRESH
+        change = changed.get(account.id)
+        if change is not None and change.kind in _UNLINKS:
+            continue
+        status = account.status if change is None else change.status
+        email = link.directory_email
+        holding = one.holding
+        if not complete:
+            if one.person is not None and Situation.REMOVED in link.situations:
+                holding |= {Situation.REMOVED}
+        elif one.person is not None and status in _STAYS:
+            first, last = directory_name(one.person)
+            if (first, last) != (account.first_name, account.last_name) and (first or last):
+                changes.append(
+                    account_change(
+                        one,
+                        ChangeKind.RENAME,
+                        because(evidence=OTHER_NAME),
+                        before=account_name(account),
+                        after=f"{first} {last}".strip(),
+                        first_name=first,
+                        last_name=last,
+                    )
+                )
+            email = _directory_email(rules, one, email)
+            if email not in (link.directory_email, account.email.lower()):
+                changes.append(
+                    account_change(
+                        one,
+                        ChangeKind.EMAIL,
+                        because(evidence=OTHER_EMAIL),
+                        before=account.email,
+                        after=email,
+                    )
+                )
+        if email != link.directory_email or holding != link.situations:
+            notes.append(LinkNote(account.id, email, holding))
+    return changes, notes
+
+
+def _directory_email(rules: Rules, one: Known, remembered: str) -> str:
+    """Return the address the directory reports; where it has no usable one, the last it had."""
+    if one.person is None:
+        return remembered
+    if remembered and remembered == one.person.mail:
+        return remembered
+    return usable_address(one.person, allow_onmicrosoft=rules.allow_onmicrosoft) or remembered
