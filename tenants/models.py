@@ -406,6 +406,11 @@ class AppendOnlyQuerySet(TenantQuerySet[M]):
     def bulk_update(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise TypeError("The record of who did what is never changed.")
 
+    def bulk_create(self, *args: Any, **kwargs: Any) -> list[M]:
+        if kwargs.get("update_conflicts"):
+            raise TypeError("The record of who did what is never changed.")
+        return super().bulk_create(*args, **kwargs)
+
 
 class AuditEntry(models.Model):
     """One act: of a person, or of a run that changed something. Names are copied, so that they outlive deletions."""
@@ -436,7 +441,8 @@ class AuditEntry(models.Model):
     def save(self, *args: Any, **kwargs: Any) -> None:
         if not self._state.adding:
             raise TypeError("The record of who did what is never changed.")
-        super().save(*args, **kwargs)
+        # Otherwise a new entry with the key of an old one would overwrite it.
+        super().save(*args, **(kwargs | {"force_insert": True}))
 
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise TypeError("The record of who did what is never deleted.")
