@@ -30,12 +30,13 @@ def check_assertion(assertion: str, application: Application, tenant: Tenant, lo
         header, claims = (json.loads(unb64url(part)) for part in signed.split("."))
     except ValueError:
         raise Refused(50012, why="it is not a signed JWT") from None
+    # MSAL leaves the padding on.
+    named = {str(header.get(name)).rstrip("=") for name in ("x5t#S256", "x5t")}
     for pem in application.certificates:
         certificate = load_pem_x509_certificate(pem.encode())
         der = certificate.public_bytes(Encoding.DER)
-        if header.get("x5t#S256") == b64url(hashlib.sha256(der).digest()) or header.get("x5t") == b64url(
-            hashlib.sha1(der, usedforsecurity=False).digest()
-        ):
+        digests = (hashlib.sha256(der).digest(), hashlib.sha1(der, usedforsecurity=False).digest())
+        if named & {b64url(digest) for digest in digests}:
             break
     else:
         raise Refused(700027, why="the certificate is not registered on the application")

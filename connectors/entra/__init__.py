@@ -1,0 +1,34 @@
+"""The only door to Microsoft Entra ID: tokens, reading, paging, throttling; the rest of the portal sees facts."""
+
+from connectors.entra.clouds import ENDPOINTS, Endpoints
+from connectors.entra.credentials import (
+    Certificate,
+    Credentials,
+    SecretOpener,
+    check_client_id,
+    check_secret,
+    check_tenant,
+    is_guid,
+)
+from connectors.entra.door import EntraDirectory
+from connectors.entra.session import plain_session, portal_session
+from connectors.entra.token import forget_tokens
+from connectors.entra.transcript import RequestRecord, Transcript
+
+__all__ = [
+    "ENDPOINTS",
+    "Certificate",
+    "Credentials",
+    "Endpoints",
+    "EntraDirectory",
+    "RequestRecord",
+    "SecretOpener",
+    "Transcript",
+    "check_client_id",
+    "check_secret",
+    "check_tenant",
+    "forget_tokens",
+    "is_guid",
+    "plain_session",
+    "portal_session",
+]
