@@ -82,7 +82,9 @@ class Going:
     def go(self) -> None:
         connector = self.connector
         if self.trigger is not RunTrigger.SCHEDULE:
-            self._begin()
+            with transaction.atomic():
+                self.lease.fence(connector.settings_revision)
+                self._begin()
         self.directory = directory_of(connector, before_request=self.lease.renew)
         snapshot = read(connector, self.directory)
         if self._nothing_moved(snapshot):
@@ -124,7 +126,6 @@ class Going:
     def _finish_quiet(self) -> None:
         now = self.clock()
         with transaction.atomic():
-            self.lease.fence(self.connector.settings_revision)
             last = self._quiet_record(now)
             self._release(now, last_record=last)
 
@@ -149,8 +150,6 @@ class Going:
         if plan.quiet and findings == self.connector.findings_digest and not names and not self.applied:
             self._settle(plan, loaded, snapshot, first)
             return
-        if self.row is None:
-            self._begin(loaded)
         self.revision = loaded.revision
         chunks = chunks_of(plan.changes)
         for index, chunk in enumerate(chunks):
@@ -175,10 +174,8 @@ class Going:
                 **self._completed(snapshot),
             )
 
-    def _begin(self, loaded: Loaded | None = None) -> None:
-        with transaction.atomic():
-            self.lease.fence(loaded.settings_revision if loaded else self.connector.settings_revision)
-            self.row = record.start(self.connector, self.trigger, self.by, self.by_label, self.started)
+    def _begin(self) -> None:
+        self.row = record.start(self.connector, self.trigger, self.by, self.by_label, self.started)
 
     def _chunk(
         self,
@@ -191,9 +188,15 @@ class Going:
         snapshot: Snapshot,
     ) -> None:
         """Commit one chunk with its record; where the database refuses it, one change after the other."""
+        row = self.row
         try:
             self._transaction(changes, plan, loaded, opening=opening, closing=closing, snapshot=snapshot)
+        except (RosterMoved, SettingsMoved, LeaseLost):
+            self.row = row
+            self.applier.forget(changes)
+            raise
         except (DatabaseError, roster.Stale, roster.LicencesShort):
+            self.row = row
             self.applier.forget(changes)
             if not changes:
                 raise
@@ -232,6 +235,8 @@ class Going:
         connector = self.connector
         with transaction.atomic():
             self.lease.fence(loaded.settings_revision)
+            if self.row is None:
+                self._begin()
             with roster.changing(connector.company_id) as ledger:
                 if ledger.revision != self.revision:
                     raise RosterMoved

@@ -87,12 +87,17 @@ def take(connector_id: int, trigger: RunTrigger, clock: Callable[[], datetime]) 
                 return "A run of this connector is going on; one more follows as soon as it ends."
             continue
         token = secrets.token_hex(16)
-        with transaction.atomic():
-            if connector.lease_token:
-                abandon(connector, now)
-            taken = Connector.objects.filter(
-                free, pk=connector_id, status__in=RUNNABLE, paused_at=None, generation=connector.generation
-            ).update(lease_token=token, lease_taken_at=now, lease_until=now + LEASE, run_again="")
+        wanted = Connector.objects.filter(
+            free, pk=connector_id, status__in=RUNNABLE, paused_at=None, generation=connector.generation
+        )
+        values = {"lease_token": token, "lease_taken_at": now, "lease_until": now + LEASE, "run_again": ""}
+        if connector.lease_token:
+            with transaction.atomic():
+                taken = wanted.update(**values)
+                if taken:
+                    abandon(connector, now)
+        else:
+            taken = wanted.update(**values)
         if taken:
             return Lease(connector=connector, token=token, clock=clock)
     return "Another run of this connector has just begun."

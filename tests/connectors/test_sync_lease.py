@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import subprocess
 import sys
@@ -190,9 +191,7 @@ def test_real_processes_never_hold_it_at_once(child_environment: dict[str, str])
     emulator = Emulator()
     connector = Stage(emulator, "Ada Lovelace").connector
     command = [sys.executable, "-c", CONTENDER, str(connector.pk)]
-    contenders = [
-        subprocess.Popen(command, env=child_environment, stdout=subprocess.PIPE, text=True) for _ in range(4)
-    ]
+    contenders = [subprocess.Popen(command, env=child_environment, stdout=subprocess.PIPE, text=True) for _ in range(4)]
     held = []
     for contender in contenders:
         out, _ = contender.communicate(timeout=120)
@@ -201,5 +200,5 @@ def test_real_processes_never_hold_it_at_once(child_environment: dict[str, str])
         assert len(mine) == 15
         held += mine
     held.sort()
-    overlaps = [(one, two) for one, two in zip(held, held[1:], strict=False) if two[0] < one[1]]
+    overlaps = [(one, two) for one, two in itertools.pairwise(held) if two[0] < one[1]]
     assert overlaps == []
