@@ -1,0 +1,64 @@
+"""What people do to a connector, from its installation to its removal; each act is one transaction with its entry.
+
+Microsoft is always asked outside of a transaction. An act returns the row as it is now; the caller's own is old then.
+"""
+
+from __future__ import annotations
+
+from connectors.decisions import Refused
+from connectors.lifecycle.choices import (
+    LIMITS,
+    SETTINGS,
+    right_for_groups,
+    right_for_rules,
+    save_limits,
+    save_rules,
+    select_groups,
+)
+from connectors.lifecycle.credentials import correct, install, regenerate_token, replace_secret, token_matches, verify
+from connectors.lifecycle.life import activate, pause, remove, resume
+from connectors.lifecycle.setup import Setup, carry_out, differences, prepare, twin_of
+from tenants.roles import Can
+
+ACTS: dict[str, Can] = {
+    "install": Can.RUN_CONNECTORS,
+    "correct": Can.RUN_CONNECTORS,
+    "verify": Can.RUN_CONNECTORS,
+    "activate": Can.RUN_CONNECTORS,
+    "synchronise": Can.RUN_CONNECTORS,
+    "preview": Can.RUN_CONNECTORS,
+    "pause": Can.RUN_CONNECTORS,
+    "resume": Can.RUN_CONNECTORS,
+    "replace_secret": Can.RUN_CONNECTORS,
+    "save_limits": Can.RULE_CONNECTORS,
+    "regenerate_token": Can.RULE_CONNECTORS,
+    "remove": Can.RULE_CONNECTORS,
+}
+"""The right that each act needs in the connector's company; choosing groups and rules, see `right_for_…`."""
+
+__all__ = [
+    "ACTS",
+    "LIMITS",
+    "SETTINGS",
+    "Refused",
+    "Setup",
+    "activate",
+    "carry_out",
+    "correct",
+    "differences",
+    "install",
+    "pause",
+    "prepare",
+    "regenerate_token",
+    "remove",
+    "replace_secret",
+    "resume",
+    "right_for_groups",
+    "right_for_rules",
+    "save_limits",
+    "save_rules",
+    "select_groups",
+    "token_matches",
+    "twin_of",
+    "verify",
+]

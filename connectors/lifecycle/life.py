@@ -1,0 +1,149 @@
+"""A connector's life after its setup: activated, paused, resumed, removed."""
+
+from __future__ import annotations
+
+from django.utils import timezone
+
+from connectors import schedule
+from connectors.decisions import Refused
+from connectors.lifecycle.rows import changing, interrupt, request_run, set_status
+from connectors.models import AccountLink, Connector, GroupLink
+from connectors.states import ConnectorStatus
+from tenants import roster
+from tenants.audit import Action, Actor, record
+from tenants.states import AccountStatus, ManagedBy
+
+ACTIVATED = Action(
+    "connector.activated",
+    "{actor} saved {subject}; it synchronises the group {sync_group} from now on.",
+    ("sync_group",),
+)
+PAUSED = Action("connector.paused", "{actor} paused {subject}. {reason}", ("reason",))
+RESUMED = Action("connector.resumed", "{actor} resumed {subject}.")
+REMOVED = Action(
+    "connector.removed",
+    "{actor} removed {subject}; {accounts} accounts and {groups} groups were handed back to Password Boss.",
+    ("accounts", "groups"),
+)
+LONGEST_REASON = 1_000
+
+
+def activate(connector: Connector, *, actor: Actor) -> Connector:
+    """Finish the setup (Save Changes): the connector waits for its first run, which is requested. Raises Refused.
+
+    A connector that is live already stays as it is.
+    """
+    with changing(connector.pk) as row:
+        if row.live:
+            return row
+        if not row.tenant_id or row.secret is None:
+            raise Refused("Verify the connection first: only a connection that is proven can be saved.")
+        if not row.sync_group_id:
+            raise Refused("Choose the sync group first: it decides who has an account.")
+        row.save(update_fields=set_status(row, ConnectorStatus.WAITING))
+        schedule.ensure(row)
+        request_run(row, actor)
+        detail = {"sync_group": row.sync_group_name or row.sync_group_id}
+        record(ACTIVATED, company=row.company, actor=actor, subject=row.name, detail=detail)
+    return row
+
+
+def pause(connector: Connector, *, reason: str = "", actor: Actor) -> Connector:
+    """Stop synchronising until somebody resumes it, a run in flight included; paused already, it stays so.
+
+    Raises Refused.
+    """
+    reason = reason.strip()
+    if len(reason) > LONGEST_REASON:
+        raise Refused(f"Give a reason of at most {LONGEST_REASON} letters.", field="reason")
+    with changing(connector.pk) as row:
+        _refuse_unfinished(row)
+        if row.paused_at is not None:
+            return row
+        entry = record(PAUSED, company=row.company, actor=actor, subject=row.name, detail={"reason": reason})
+        row.paused_at, row.paused_by, row.pause_reason = timezone.now(), entry.actor_label, reason
+        row.run_again = ""
+        fields = interrupt(row, f"The connector was paused by {entry.actor_label} in the middle of this run.")
+        row.save(update_fields=["paused_at", "paused_by", "pause_reason", "run_again", *fields])
+        schedule.ensure(row)
+    return row
+
+
+def resume(connector: Connector, *, actor: Actor) -> Connector:
+    """Synchronise again, at once; one that is not paused goes on as it is. Raises Refused."""
+    with changing(connector.pk) as row:
+        _refuse_unfinished(row)
+        if row.paused_at is None:
+            return row
+        row.paused_at, row.paused_by, row.pause_reason = None, "", ""
+        row.save(update_fields=["paused_at", "paused_by", "pause_reason"])
+        schedule.ensure(row)
+        request_run(row, actor)
+        record(RESUMED, company=row.company, actor=actor, subject=row.name, detail={})
+    return row
+
+
+def remove(connector: Connector, *, actor: Actor) -> Connector:
+    """Remove a connector: accounts and groups stay, handed back with their identities; what it remembers is destroyed.
+
+    Removed already, it stays so. A run in flight loses its lease in the same transaction.
+    """
+    row: Connector = Connector.objects.get(pk=connector.pk)
+    if row.status == ConnectorStatus.REMOVED:
+        return row
+    with changing(connector.pk) as row:
+        fields = interrupt(row, "The connector was removed in the middle of this run. What was done before stays.")
+        accounts, groups = _hand_back(row)
+        schedule.clear(row.pk)
+        row.marks.all().delete()
+        fields += set_status(row, ConnectorStatus.REMOVED)
+        row.removed_at = timezone.now()
+        row.secret = None
+        row.secret_expires_on = row.throttled_until = row.unreachable_since = row.paused_at = row.quiet_until = None
+        row.token_hash = row.run_again = row.failure = row.quiet_digest = row.paused_by = row.pause_reason = ""
+        row.attention = []
+        row.generation += 1
+        row.settings_revision += 1
+        row.save(update_fields=[*fields, *_GONE])
+        detail = {"accounts": accounts, "groups": groups}
+        record(REMOVED, company=row.company, actor=actor, subject=row.name, detail=detail)
+    return row
+
+
+_GONE = [
+    "removed_at",
+    "secret",
+    "secret_expires_on",
+    "throttled_until",
+    "unreachable_since",
+    "paused_at",
+    "paused_by",
+    "pause_reason",
+    "quiet_digest",
+    "quiet_until",
+    "token_hash",
+    "run_again",
+    "failure",
+    "attention",
+    "generation",
+    "settings_revision",
+]
+
+
+def _hand_back(row: Connector) -> tuple[int, int]:
+    links = AccountLink.objects.filter(connector=row)
+    mirrors = GroupLink.objects.filter(connector=row)
+    with roster.changing(row.company_id) as ledger:
+        # A personal account is its owner's own already; a person may have converted it under its link.
+        accounts = list(links.exclude(account__status=AccountStatus.PERSONAL).values_list("account_id", flat=True))
+        groups = list(mirrors.values_list("group_id", flat=True))
+        ledger.manage(accounts, ManagedBy.PB)
+        ledger.hand_back_groups(groups)
+        links.delete()
+        mirrors.delete()
+    return len(accounts), len(groups)
+
+
+def _refuse_unfinished(row: Connector) -> None:
+    if not row.live:
+        raise Refused("This connector does not synchronise yet: finish its setup and save it first.")
