@@ -121,10 +121,11 @@ class _Walk:
 
     def read(self, roots: Sequence[str], *, lenient: bool) -> list[GroupReading]:
         """Return one reading for each root. `lenient` takes nested groups that cannot be read for empty."""
-        level = sorted({root.lower() for root in roots})
-        while level:
-            self._read_level(level)
-            level = sorted({nested for read in level for nested in self.listings[read].groups} - self.listings.keys())
+        waiting = sorted({root.lower() for root in roots} - self.listings.keys())
+        while waiting:
+            self._read_level(waiting)
+            nested = {group_id for read in waiting for group_id in self.listings[read].groups}
+            waiting = sorted(nested - self.listings.keys())
         return [self._reading(root.lower(), lenient=lenient) for root in roots]
 
     def _read_level(self, ids: list[str]) -> None:

@@ -59,7 +59,8 @@ class Scene:
         """Add a person with names and mail, to the sync group unless other groups are named."""
         given, _, surname = name.partition(" ")
         mail = f"{name.lower().replace(' ', '.')}@brightwater.example"
-        person = self.tenant.add_user(name, **{"given_name": given, "surname": surname, "mail": mail, **properties})
+        shown = properties.pop("display_name", name)
+        person = self.tenant.add_user(shown, **{"given_name": given, "surname": surname, "mail": mail, **properties})
         for group in groups or (self.group,):
             self.tenant.add_member(group.id, person.id)
         return person
