@@ -256,6 +256,7 @@ class SyncRun(models.Model):
 
     A folded row counts `times`, from `started_at` of the first to `finished_at` of the last. `first` marks the runs
     before any was completed, whose creations the brake does not count. `counts` maps "outcome.kind" to a number.
+    `read_seconds` is how much of the run was spent with asking the directory.
     `request_ids` are the latest requests' ids, for a support case with Microsoft.
     """
 
@@ -278,6 +279,7 @@ class SyncRun(models.Model):
     done = models.PositiveIntegerField(default=0)
     total = models.PositiveIntegerField(default=0)
     requests = models.PositiveIntegerField(default=0)
+    read_seconds = models.FloatField(default=0)
     request_ids = models.JSONField(default=list)
     in_scope = models.PositiveIntegerField(default=0)
     counts = models.JSONField(default=dict)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -67,6 +68,7 @@ class Going:
     applier: Applier = field(init=False)
     started: datetime = field(init=False)
     revision: int = 0
+    read_seconds: float = 0
     applied: list[Change] = field(default_factory=list)
     failures: list[Change] = field(default_factory=list)
 
@@ -86,7 +88,9 @@ class Going:
                 self.lease.fence(connector.settings_revision)
                 self._begin()
         self.directory = directory_of(connector, before_request=self.lease.renew)
+        asked = time.monotonic()
         snapshot = read(connector, self.directory)
+        self.read_seconds = time.monotonic() - asked
         if self._nothing_moved(snapshot):
             self._finish_quiet()
             return
@@ -97,7 +101,9 @@ class Going:
             loaded = load(connector.pk, self.clock())
             plan = plan_sync(loaded.rules, snapshot, loaded.roster, loaded.limits)
             if plan.second_look - looked or (plan.second_group_look and not group_looked):
+                asked = time.monotonic()
                 snapshot = second_look(connector, self.directory, snapshot, plan)
+                self.read_seconds += time.monotonic() - asked
                 looked |= plan.second_look
                 group_looked = group_looked or plan.second_group_look
                 plan = plan_sync(loaded.rules, snapshot, loaded.roster, loaded.limits)
@@ -315,6 +321,7 @@ class Going:
             RunState.SUCCEEDED,
             requests=self._requests(),
             request_ids=self._request_ids(),
+            read_seconds=round(self.read_seconds, 3),
             in_scope=plan.in_scope,
             counts=counts,
             attention=sorted(plan.attention),
