@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 from tests.entra_emulator.clock import Clock
-from tests.entra_emulator.directory import (
-    Application,
-    Device,
-    Group,
-    NotThere,
-    OrgContact,
-    ServicePrincipal,
-    Tenant,
-    User,
-)
+from tests.entra_emulator.directory import Tenant
 from tests.entra_emulator.emulator import Emulator
 from tests.entra_emulator.faults import Fault
 from tests.entra_emulator.journal import Entry, Journal
+from tests.entra_emulator.objects import Application, Device, Group, NotThere, OrgContact, ServicePrincipal, User
 
 __all__ = [
     "Application",

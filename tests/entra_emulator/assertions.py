@@ -12,8 +12,9 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import load_pem_x509_certificate
 
-from tests.entra_emulator.directory import Application, Tenant
+from tests.entra_emulator.directory import Tenant
 from tests.entra_emulator.login import Refused
+from tests.entra_emulator.objects import Application
 from tests.entra_emulator.tokens import b64url, unb64url
 
 SKEW = 300

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,10 +15,11 @@ import requests
 
 from tests.entra_emulator.app import App, StartResponse
 from tests.entra_emulator.clock import iso
-from tests.entra_emulator.directory import Application, DirectoryObject, NotThere, Tenant
+from tests.entra_emulator.directory import Tenant
 from tests.entra_emulator.emulator import Emulator
 from tests.entra_emulator.faults import Fault
 from tests.entra_emulator.journal import Entry, Journal
+from tests.entra_emulator.objects import Application, DirectoryObject, NotThere, attributes_of
 
 PREFIX = "/_control/"
 READS = {"user", "group", "people_in", "describe"}
@@ -29,11 +30,10 @@ def as_data(value: Any) -> Any:
     if isinstance(value, Tenant):
         return {"id": value.id, "name": value.name, "domain": value.domain, "cloud": value.cloud.name}
     if isinstance(value, Application):
-        names = ("client_id", "name", "home", "secret", "secret_id")
-        return {name: getattr(value, name) for name in names if value.secrets or not name.startswith("secret")}
+        secrets = ("secret", "secret_id") if value.secrets else ()
+        return {name: getattr(value, name) for name in ("client_id", "name", "home", *secrets)}
     if isinstance(value, DirectoryObject):
-        names = tuple(item.name for item in fields(value) if item.name != "rendered")
-        return {name: as_data(getattr(value, name)) for name in names}
+        return {name: as_data(getattr(value, name)) for name in attributes_of(type(value))}
     if isinstance(value, datetime):
         return iso(value)
     if isinstance(value, timedelta):

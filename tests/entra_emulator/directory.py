@@ -3,205 +3,33 @@
 from __future__ import annotations
 
 import re
-import uuid
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, fields
-from datetime import datetime, timedelta
-from functools import cache
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tests.entra_emulator.clock import iso
+from tests.entra_emulator.applications import Applications
 from tests.entra_emulator.clouds import CLOUDS, Cloud
+from tests.entra_emulator.objects import (
+    RESTORABLE,
+    Device,
+    DirectoryObject,
+    Group,
+    NotThere,
+    OrgContact,
+    ServicePrincipal,
+    User,
+    attributes_of,
+    directory_id,
+)
+from tests.entra_emulator.verbs import verb
 
 if TYPE_CHECKING:
     from tests.entra_emulator.emulator import Emulator
 
-NAMESPACE = uuid.UUID("6f0d9d5e-6f0f-5b59-9a4b-8f6f0f3f1c11")
-RESTORABLE = timedelta(days=30)
-READ_GROUPS, READ_USERS = "Group.Read.All", "User.Read.All"
-F = TypeVar("F", bound=Callable[..., Any])
-D = TypeVar("D", "User", "Group")
-
-VERBS: set[str] = set()
+D = TypeVar("D", User, Group)
 
 
-def verb(function: F) -> F:
-    """Mark a method of `Tenant` as callable by name, in-process, from a fault or over control."""
-    VERBS.add(function.__name__)
-    return function
-
-
-@cache
-def graph_name(attribute: str) -> str:
-    """Turn ``given_name`` into ``givenName``."""
-    head, *rest = attribute.split("_")
-    return head + "".join(word.capitalize() for word in rest)
-
-
-def directory_id(*words: object) -> str:
-    """Make a deterministic GUID of what it identifies."""
-    return str(uuid.uuid5(NAMESPACE, "\x1f".join(str(word) for word in words)))
-
-
-class NotThere(LookupError):
-    """Name an object the directory does not have: a mistake of the test, not of the client."""
-
-
-@dataclass(slots=True, eq=False)
-class DirectoryObject:
-    """What every object of a directory has; ``rendered`` caches its JSON per projection."""
-
-    id: str
-    display_name: str | None
-    deleted_date_time: datetime | None = field(default=None, kw_only=True)
-    rendered: dict[Any, bytes] = field(default_factory=dict, kw_only=True, repr=False, compare=False)
-
-    def get(self, name: str) -> Any:
-        """Return one property by its Graph name as a JSON value; None for one not kept."""
-        attribute = _attribute_of(type(self)).get(name)
-        value = getattr(self, attribute) if attribute else None
-        return iso(value) if isinstance(value, datetime) else value
-
-    def properties(self) -> dict[str, Any]:
-        """Every property by its Graph name, as JSON values."""
-        return {name: self.get(name) for name in _attribute_of(type(self))}
-
-
-@cache
-def _attribute_of(kind: type[DirectoryObject]) -> dict[str, str]:
-    return {graph_name(name): name for name in _attributes(kind)}
-
-
-@cache
-def _attributes(kind: type[DirectoryObject]) -> list[str]:
-    return [item.name for item in fields(kind) if item.name != "rendered"]
-
-
-@dataclass(slots=True, eq=False)
-class User(DirectoryObject):
-    """A person. Property meanings: microsoft-graph-docs ``resources/user.md``."""
-
-    user_principal_name: str
-    given_name: str | None = None
-    surname: str | None = None
-    mail: str | None = None
-    account_enabled: bool = True
-    user_type: str | None = "Member"
-    mail_nickname: str | None = None
-    proxy_addresses: list[str] = field(default_factory=list)
-    other_mails: list[str] = field(default_factory=list)
-    business_phones: list[str] = field(default_factory=list)
-    mobile_phone: str | None = None
-    job_title: str | None = None
-    department: str | None = None
-    company_name: str | None = None
-    office_location: str | None = None
-    preferred_language: str | None = None
-    usage_location: str | None = None
-    employee_id: str | None = None
-    external_user_state: str | None = None
-    on_premises_sync_enabled: bool | None = None
-    on_premises_immutable_id: str | None = None
-    created_date_time: datetime | None = None
-
-
-@dataclass(slots=True, eq=False)
-class Group(DirectoryObject):
-    """A group of any kind. Property meanings: microsoft-graph-docs ``resources/group.md``."""
-
-    description: str | None = None
-    group_types: list[str] = field(default_factory=list)
-    mail: str | None = None
-    mail_enabled: bool = False
-    mail_nickname: str | None = None
-    security_enabled: bool = True
-    visibility: str | None = None
-    membership_rule: str | None = None
-    membership_rule_processing_state: str | None = None
-    is_assignable_to_role: bool | None = None
-    on_premises_sync_enabled: bool | None = None
-    proxy_addresses: list[str] = field(default_factory=list)
-    created_date_time: datetime | None = None
-
-    @property
-    def hidden(self) -> bool:
-        return self.visibility == "HiddenMembership"
-
-
-@dataclass(slots=True, eq=False)
-class Device(DirectoryObject):
-    """A device: a member that is not a person."""
-
-    account_enabled: bool | None = True
-    device_id: str | None = None
-    operating_system: str | None = None
-
-
-@dataclass(slots=True, eq=False)
-class OrgContact(DirectoryObject):
-    """An organisational contact: has a mail, is not a user."""
-
-    mail: str | None = None
-    given_name: str | None = None
-    surname: str | None = None
-
-
-@dataclass(slots=True, eq=False)
-class ServicePrincipal(DirectoryObject):
-    """An application's presence in one tenant, with the application roles an administrator consented to."""
-
-    app_id: str = ""
-    account_enabled: bool = True
-    roles: frozenset[str] = frozenset()
-    previous_roles: frozenset[str] = frozenset()
-    effective_at: datetime | None = None
-    tokens_void_before: datetime | None = None
-
-    def roles_at(self, moment: datetime) -> frozenset[str]:
-        """Answer with the roles a token issued at ``moment`` carries: consent takes its time."""
-        return self.previous_roles if self.effective_at and moment < self.effective_at else self.roles
-
-
-@dataclass
-class Secret:
-    """A client secret; only its hint may be shown."""
-
-    key_id: str
-    value: str = field(repr=False)
-    starts: datetime
-    expires: datetime
-
-    @property
-    def hint(self) -> str:
-        return self.value[:3]
-
-
-@dataclass
-class Application:
-    """An application's registration, in its home tenant."""
-
-    client_id: str
-    name: str
-    home: str
-    multi_tenant: bool = False
-    enabled: bool = True
-    roles: tuple[str, ...] = ()
-    secrets: list[Secret] = field(default_factory=list, repr=False)
-    certificates: list[str] = field(default_factory=list, repr=False)
-    redirect_uris: list[str] = field(default_factory=list)
-
-    @property
-    def secret(self) -> str:
-        """The value of the newest secret."""
-        return self.secrets[-1].value
-
-    @property
-    def secret_id(self) -> str:
-        """The *ID* of the newest secret: what people paste by mistake."""
-        return self.secrets[-1].key_id
-
-
-class Tenant:
+class Tenant(Applications):
     """One directory, with a verb for everything that can happen in it.
 
     Verbs take and give object ids as strings (in any case) and return the object they made or
@@ -383,7 +211,7 @@ class Tenant:
         """Change any attributes of a person: a rename, a new mail, a moved principal name."""
         user = self._person(user_id)
         for name, value in changes.items():
-            if name not in _attributes(User) or name == "id":
+            if name not in attributes_of(User) or name == "id":
                 raise TypeError(f"a user has no {name!r} to change")
             setattr(user, name, value)
         if changes.get("mail") and "proxy_addresses" not in changes:
@@ -463,7 +291,7 @@ class Tenant:
     def update_group(self, group_id: str, **changes: Any) -> Group:
         group = self._group(group_id)
         for name, value in changes.items():
-            if name not in _attributes(Group) or name == "id":
+            if name not in attributes_of(Group) or name == "id":
                 raise TypeError(f"a group has no {name!r} to change")
             setattr(group, name, value)
         self._touch(group)
@@ -555,138 +383,6 @@ class Tenant:
         self._touch()
         return contact
 
-    # --- applications --------------------------------------------------------------------------
-
-    @verb
-    def register_app(
-        self,
-        name: str = "Password Boss",
-        *,
-        roles: Iterable[str] = (READ_GROUPS, READ_USERS),
-        consented: bool = False,
-        client_id: str | None = None,
-        secret: str | None = None,
-        secret_expires: datetime | str | None = None,
-        multi_tenant: bool = False,
-        redirect_uris: Iterable[str] = (),
-    ) -> Application:
-        """Register an application here, with one secret (24 months unless told) and asked-for roles.
-
-        As in Entra's portal, its own tenant gets a service principal at once: without consent it is
-        given tokens without roles. In any other tenant it is unknown until consent.
-        """
-        number = self._number()
-        application = Application(
-            (client_id or directory_id(self.id, "application", number)).lower(),
-            name,
-            self.id,
-            multi_tenant,
-            roles=tuple(roles),
-            redirect_uris=list(redirect_uris),
-        )
-        self.emulator.applications[application.client_id] = application
-        self.add_secret(application.client_id, secret=secret, expires=secret_expires)
-        self._ensure_principal(application)
-        if consented:
-            self.grant_consent(application.client_id)
-        return application
-
-    @verb
-    def add_secret(
-        self, client_id: str, *, secret: str | None = None, expires: datetime | str | None = None
-    ) -> Application:
-        """Add a secret beside the ones there are; ``expires`` a moment or ISO text, default two years."""
-        application = self._registration(client_id)
-        number = self._number()
-        if isinstance(expires, str):
-            expires = datetime.fromisoformat(expires)
-        application.secrets.append(
-            Secret(
-                directory_id(self.id, "secret id", number),
-                secret or f"em8Q~{directory_id(self.id, 'secret', number).replace('-', '')}",
-                self._now(),
-                expires or self._now() + timedelta(days=730),
-            )
-        )
-        return application
-
-    @verb
-    def expire_secret(self, client_id: str) -> Application:
-        """Let every secret of an application run out now."""
-        application = self._registration(client_id)
-        for secret in application.secrets:
-            secret.expires = min(secret.expires, self._now() - timedelta(seconds=1))
-        return application
-
-    @verb
-    def remove_secret(self, client_id: str, key_id: str | None = None) -> Application:
-        """Delete one secret by its id, or all of them."""
-        application = self._registration(client_id)
-        application.secrets = [item for item in application.secrets if key_id not in (None, item.key_id)]
-        return application
-
-    @verb
-    def add_certificate(self, client_id: str, pem: str) -> Application:
-        """Register a certificate (PEM) for assertions."""
-        application = self._registration(client_id)
-        application.certificates.append(pem)
-        return application
-
-    @verb
-    def grant_consent(
-        self, client_id: str, roles: Iterable[str] | None = None, *, delay: float = 0
-    ) -> ServicePrincipal:
-        """Grant application roles (all the registration asks for), effective after ``delay`` seconds.
-
-        Consenting to an application of another tenant makes its service principal here.
-        """
-        application = self._registration(client_id, anywhere=True)
-        principal = self._ensure_principal(application)
-        now = self._now()
-        principal.previous_roles = principal.roles_at(now)
-        principal.roles = frozenset(application.roles if roles is None else roles)
-        principal.effective_at = now + timedelta(seconds=delay)
-        self._touch(principal)
-        return principal
-
-    @verb
-    def revoke_consent(self, client_id: str, roles: Iterable[str] | None = None) -> ServicePrincipal:
-        """Take granted roles back (all, or the ones named). Tokens already issued keep theirs."""
-        principal = self._ensure_principal(self._registration(client_id, anywhere=True))
-        principal.roles = frozenset() if roles is None else principal.roles - frozenset(roles)
-        principal.previous_roles, principal.effective_at = principal.roles, None
-        self._touch(principal)
-        return principal
-
-    @verb
-    def revoke_tokens(self, client_id: str) -> None:
-        """Void every token issued so far to an application (continuous access evaluation)."""
-        self._ensure_principal(self._registration(client_id, anywhere=True)).tokens_void_before = self._now()
-
-    @verb
-    def remove_enterprise_app(self, client_id: str) -> None:
-        """Delete the service principal: how an administrator takes an application out of the tenant."""
-        if self.service_principals.pop(client_id.lower(), None) is None:
-            raise NotThere(f"{self.name} has no service principal of {client_id}")
-        self._touch()
-
-    @verb
-    def disable_app(self, client_id: str) -> None:
-        self._ensure_principal(self._registration(client_id, anywhere=True)).account_enabled = False
-
-    @verb
-    def enable_app(self, client_id: str) -> None:
-        self._ensure_principal(self._registration(client_id, anywhere=True)).account_enabled = True
-
-    @verb
-    def delete_app(self, client_id: str) -> None:
-        """Delete the registration, and with it every service principal of it."""
-        application = self._registration(client_id)
-        del self.emulator.applications[application.client_id]
-        for tenant in self.emulator.tenants.values():
-            tenant.service_principals.pop(application.client_id, None)
-            tenant._touch()
-
     # --- the index -----------------------------------------------------------------------------
 
     @verb
@@ -747,21 +443,6 @@ class Tenant:
         del self.deleted[item.id]
         return item
 
-    def _registration(self, client_id: str, *, anywhere: bool = False) -> Application:
-        application = self.emulator.applications.get(client_id.lower())
-        if application is None or not (anywhere or application.home == self.id):
-            raise NotThere(f"{self.name} has no registration {client_id!r}")
-        return application
-
-    def _ensure_principal(self, application: Application) -> ServicePrincipal:
-        if application.client_id not in self.service_principals:
-            self.service_principals[application.client_id] = ServicePrincipal(
-                directory_id(self.id, "principal", application.client_id),
-                application.name,
-                app_id=application.client_id,
-            )
-        return self.service_principals[application.client_id]
-
 
 def _copy(item: Any) -> Any:
-    return type(item)(**{name: getattr(item, name) for name in _attributes(type(item))})
+    return type(item)(**{name: getattr(item, name) for name in attributes_of(type(item))})

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.entra_emulator.clock import Clock, iso
 from tests.entra_emulator.clouds import CLOUD_OF_GRAPH_HOST, CLOUDS_OF_LOGIN_HOST
-from tests.entra_emulator.directory import VERBS, Application, NotThere, Tenant
+from tests.entra_emulator.directory import Tenant
 from tests.entra_emulator.faults import Fault, Faults
 from tests.entra_emulator.graph import Graph
 from tests.entra_emulator.graph.access import bearer_claims
@@ -25,7 +25,9 @@ from tests.entra_emulator.graph.paging import peek_page
 from tests.entra_emulator.graph.units import throttled
 from tests.entra_emulator.journal import Entry, Journal
 from tests.entra_emulator.login import Login, Refused, describe_error
+from tests.entra_emulator.objects import Application, NotThere
 from tests.entra_emulator.tokens import key_of
+from tests.entra_emulator.verbs import VERBS
 from tests.entra_emulator.wire import Answer, Request
 
 if TYPE_CHECKING:

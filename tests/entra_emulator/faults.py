@@ -135,7 +135,7 @@ class Faults:
         in_batch: bool,
     ) -> list[Fault]:
         """Count this request against every fault it matches; answer those that strike."""
-        striking = []
+        striking: list[Fault] = []
         with self._lock:
             for fault in self._faults:
                 if in_batch and (fault.of_the_wire or fault.latency):

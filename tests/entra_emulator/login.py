@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
 from tests.entra_emulator.clouds import CLOUDS, CLOUDS_OF_LOGIN_HOST, Cloud
-from tests.entra_emulator.directory import Application, ServicePrincipal, Tenant
+from tests.entra_emulator.directory import Tenant
+from tests.entra_emulator.objects import Application, ServicePrincipal
 from tests.entra_emulator.tokens import sign_jwt
 from tests.entra_emulator.wire import Answer, Request
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from tests.entra_emulator.directory import READ_GROUPS, READ_USERS, Tenant, User, directory_id
+from typing import Any
+
+from tests.entra_emulator.directory import Tenant
 from tests.entra_emulator.emulator import Emulator
+from tests.entra_emulator.objects import READ_GROUPS, READ_USERS, User, directory_id
 
 BRIGHTWATER = "brightwater.example"
 SABLE_STREET = "sablestreet.example"
@@ -178,7 +181,7 @@ def _awkward(tenant: Tenant) -> dict[str, User]:
     """Add one person of every kind that a client gets wrong."""
     domain, initial = tenant.domain, tenant.initial_domain
 
-    def add(key: str, display_name: str, **properties: object) -> User:
+    def add(key: str, display_name: str, **properties: Any) -> User:
         return tenant.add_user(display_name, id=directory_id(tenant.id, "awkward", key), **properties)
 
     long_given, long_surname = "Wolfeschlegelsteinhausenbergerdorff" * 2, "Hubert Blaine " * 4 + "Adolph"
@@ -245,7 +248,7 @@ def brightwater(emulator: Emulator) -> Tenant:
     tenant = emulator.add_tenant("Brightwater Logistics", domain=BRIGHTWATER)
     people, awkward = _staff(tenant), _awkward(tenant)
 
-    def group(name: str, *members: str, key: str = "", **properties: object) -> str:
+    def group(name: str, *members: str, key: str = "", **properties: Any) -> str:
         made = tenant.add_group(name, id=directory_id(tenant.id, "group", key or name), **properties)
         tenant.add_members(made.id, members)
         return made.id

@@ -74,7 +74,7 @@ class Server(socketserver.ThreadingMixIn, WSGIServer):
 
     @property
     def url(self) -> str:
-        return f"http://{self.server_address[0]}:{self.server_port}"
+        return f"http://{self.server_address[0]!s}:{self.server_port}"
 
 
 def _is_loopback(host: str) -> bool:

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tests.entra_emulator.clouds import Cloud
-from tests.entra_emulator.directory import Device, DirectoryObject, Group, OrgContact, ServicePrincipal, Tenant, User
+from tests.entra_emulator.directory import Tenant
 from tests.entra_emulator.graph.errors import GraphError, denied, unauthenticated
+from tests.entra_emulator.objects import Device, DirectoryObject, Group, OrgContact, ServicePrincipal, User
 from tests.entra_emulator.tokens import BadToken, read_jwt
 from tests.entra_emulator.wire import Request
 

@@ -6,8 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from tests.entra_emulator.directory import Device, DirectoryObject, Group, OrgContact, ServicePrincipal, User
 from tests.entra_emulator.graph.errors import GraphError, bad_request
+from tests.entra_emulator.objects import Device, DirectoryObject, Group, OrgContact, ServicePrincipal, User
 
 ODATA_TYPE = {
     User: "user",

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tests.entra_emulator.directory import DirectoryObject
 from tests.entra_emulator.graph.errors import bad_request, unsupported_query
 from tests.entra_emulator.graph.projection import BY_LOWER
+from tests.entra_emulator.objects import DirectoryObject
 
 Test = Callable[[DirectoryObject], bool]
 MAX_CLAUSES = 15

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tests.entra_emulator.clouds import CLOUD_OF_GRAPH_HOST, Cloud
-from tests.entra_emulator.directory import DirectoryObject, Group, ServicePrincipal, Tenant, User
+from tests.entra_emulator.directory import Tenant
 from tests.entra_emulator.graph.access import (
     GROUPS,
     HIDDEN_MEMBERS,
@@ -24,6 +24,7 @@ from tests.entra_emulator.graph.paging import next_link, page_size, position_of,
 from tests.entra_emulator.graph.projection import KIND_OF_TYPE, PLAIN_KINDS, Projection, parse_select
 from tests.entra_emulator.graph.query import parse_filter, parse_orderby, parse_search
 from tests.entra_emulator.graph.units import Buckets, cost
+from tests.entra_emulator.objects import DirectoryObject, Group, ServicePrincipal, User
 from tests.entra_emulator.wire import Answer, Request
 
 if TYPE_CHECKING:
