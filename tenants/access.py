@@ -57,6 +57,28 @@ def grants_in(user: Visitor, company: Company) -> frozenset[Can]:
     return GRANTS[role] if role else NOTHING
 
 
+def grants_over(user: Visitor, row: Model) -> frozenset[Can]:
+    """Return what a login may do where a row belongs: to a company, else to a partner, else to the portal itself."""
+    company = _follow(row, "company_path")
+    if company is not None:
+        return grants_in(user, company)
+    partner = _follow(row, "partner_path")
+    if partner is not None:
+        return grants_at(user, partner)
+    return GRANTS[Role.OPERATOR] if isinstance(user, User) and user.is_active and user.is_superuser else NOTHING
+
+
+def _follow(row: Model, declared: str) -> Any:
+    """Return the company or partner that a row's declared path leads to; None where it leads nowhere."""
+    path: str | None = vars(type(row))[declared]
+    if path is None:
+        return None
+    found: Any = row
+    for name in filter(None, path.split("__")):
+        found = getattr(found, name) if found is not None else None
+    return found
+
+
 def grants_anywhere(user: Visitor) -> frozenset[Can]:
     """Return what a login may do in at least one tenant: enough to offer a page, never to act on a row."""
     if not isinstance(user, User) or not user.is_active:

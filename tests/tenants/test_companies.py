@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
-from django.db import IntegrityError, transaction
 
 from tenants.companies import change_company, create_company, create_partner, rename_partner, set_licences
 from tenants.models import AuditEntry, Company
+from tenants.roster import Refused
 from tenants.states import AccountStatus
 from tests.world import make_account, make_company, make_operator, make_partner
 
@@ -38,9 +38,13 @@ def test_a_company_is_created_with_a_slug_that_tells_of_no_other() -> None:
 
 def test_a_partner_has_one_company_of_a_name() -> None:
     actor, company = make_operator(), make_company()
-    with pytest.raises(IntegrityError), transaction.atomic():
+    with pytest.raises(Refused, match=r"There is one named (?i:.*) already"):
         create_company(company.partner, name="brightwater LOGISTICS", actor=actor)
-    assert entries() == []
+    other = make_company(company.partner, "Sable Street Brewing")
+    with pytest.raises(Refused):
+        change_company(other, {"name": "Brightwater Logistics", "licences": 3}, actor=actor)
+    other.refresh_from_db()
+    assert (other.name, other.licences, entries()) == ("Sable Street Brewing", None, [])
 
 
 def test_settings_change_with_before_and_after() -> None:
@@ -92,5 +96,8 @@ def test_a_partner_is_created_and_renamed() -> None:
         ("partner.created", "Harbour Ridge", {}),
         ("partner.renamed", "Harbour Ridge IT", {"before": "Harbour Ridge"}),
     ]
-    with pytest.raises(IntegrityError), transaction.atomic():
+    with pytest.raises(Refused, match=r"There is one named (?i:.*) already"):
         create_partner(name="Harbour Ridge IT", actor=actor)
+    other = create_partner(name="Northgate Systems", actor=actor)
+    with pytest.raises(Refused):
+        rename_partner(other, name="Harbour Ridge IT", actor=actor)

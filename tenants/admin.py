@@ -1,0 +1,305 @@
+"""The partner portal's own admin site, its two kinds of pages, and the pages of tenants."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count, ForeignKey, Model, Q, QuerySet
+from django.forms import ModelChoiceField
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, URLResolver, reverse
+
+from tenants.access import CompanyAccess, grants_anywhere, grants_at, grants_over
+from tenants.audit import sentence_of
+from tenants.companies import change_company, create_company, create_partner, rename_partner
+from tenants.models import (
+    Account,
+    AuditEntry,
+    Company,
+    Group,
+    GroupMembership,
+    Partner,
+    StaffMembership,
+    TenantQuerySet,
+    User,
+)
+from tenants.roles import Can
+from tenants.roster import ACTS, Act, Refused, perform
+from tenants.states import AccountStatus
+
+if TYPE_CHECKING:
+    ModelAdmin = admin.ModelAdmin[Any]
+else:
+    ModelAdmin = admin.ModelAdmin
+
+
+class PortalAdminSite(admin.AdminSite):
+    """The partner portal: for staff, with our models only.
+
+    The stock site would hold whatever the installed packages register, among it the queue's schedules, through which
+    whoever may edit them runs any code.
+    """
+
+    site_header = "Partner portal"
+    site_title = "Partner portal"
+    index_title = "Companies"
+    site_url = None
+    enable_nav_sidebar = False
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        return request.user.is_active and request.user.is_staff
+
+    def get_urls(self) -> list[URLPattern | URLResolver]:
+        # View-on-site looks up any row of any model, whosever it is.
+        return [url for url in super().get_urls() if getattr(url, "name", None) != "view_on_site"]
+
+
+site = PortalAdminSite(name="admin")
+
+
+def _login(request: HttpRequest) -> User:
+    if not isinstance(request.user, User):
+        raise PermissionDenied
+    return request.user
+
+
+def _rights(request: HttpRequest) -> frozenset[Can]:
+    """Return the visitor's rights anywhere, asked for once per request however often the site wants them."""
+    kept = vars(request)
+    if "portal_rights" not in kept:
+        kept["portal_rights"] = grants_anywhere(request.user)
+    rights: frozenset[Can] = kept["portal_rights"]
+    return rights
+
+
+class TenantScopedAdmin(ModelAdmin):
+    """Show the rows inside the visitor's tenants; adding and changing only where a right is named for it.
+
+    Rows outside are 404, rows inside without the right 403. A filter on a foreign key must be related-only: the stock
+    one lists every tenant's names.
+    """
+
+    to_add: Can | None = None
+    to_change: Can | None = None
+    show_full_result_count = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows = super().get_queryset(request)
+        if not isinstance(rows, TenantQuerySet):
+            raise TypeError(f"{self.model.__name__} cannot be narrowed to a tenant.")
+        return rows.visible_to(request.user)
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        row = super().get_object(request, object_id, from_field)
+        if row is None:
+            raise Http404
+        return row
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self._may(request, Can.SEE, None)
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return self._may(request, Can.SEE, obj)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return self._may(request, self.to_add, None)
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return self._may(request, self.to_change, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def _may(self, request: HttpRequest, can: Can | None, row: Model | None) -> bool:
+        if can is None:
+            return False
+        return can in (_rights(request) if row is None else grants_over(request.user, row))
+
+    def formfield_for_foreignkey(
+        self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any
+    ) -> ModelChoiceField[Any] | None:
+        rows = db_field.remote_field.model._default_manager.all()
+        kwargs["queryset"] = rows.visible_to(request.user) if isinstance(rows, TenantQuerySet) else rows.none()
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except Refused as refused:
+            self.message_user(request, refused.sentence, messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        row = self.get_object(request, object_id)
+        if not self.has_view_permission(request, row):
+            raise PermissionDenied
+        # Only the record of who did what is whole: the site's own log knows nothing of acts and runs.
+        return HttpResponseRedirect(reverse("admin:tenants_auditentry_changelist"))
+
+
+class RecordAdmin(TenantScopedAdmin):
+    """Show history: nobody adds, changes or deletes any of it."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+@admin.register(Partner, site=site)
+class PartnerAdmin(TenantScopedAdmin):
+    to_add = to_change = Can.MANAGE_PARTNERS
+    fields = ("name",)
+    list_display = ("name", "created_at")
+    search_fields = ("name",)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self._may(request, Can.MANAGE_PARTNERS, None)
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return self._may(request, Can.MANAGE_PARTNERS, obj)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        if change:
+            rename_partner(obj, name=obj.name, actor=_login(request))
+        else:
+            obj.pk = create_partner(name=obj.name, actor=_login(request)).pk
+
+
+@admin.register(StaffMembership, site=site)
+class StaffMembershipAdmin(TenantScopedAdmin):
+    list_display = ("user", "role", "partner")
+    list_filter = ("role", ("partner", admin.RelatedOnlyFieldListFilter))
+    list_select_related = ("user", "partner")
+    search_fields = ("user__name", "user__email")
+
+
+@admin.register(Company, site=site)
+class CompanyAdmin(TenantScopedAdmin):
+    to_add = to_change = Can.MANAGE_COMPANIES
+    fields = ("partner", "name", "licences")
+    list_display = ("name", "partner", "licences_in_use", "licences")
+    list_filter = (("partner", admin.RelatedOnlyFieldListFilter),)
+    list_select_related = ("partner",)
+    search_fields = ("name",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        active = Count("accounts", filter=Q(accounts__status=AccountStatus.ACTIVE))
+        rows: QuerySet[Any] = super().get_queryset(request).annotate(active=active)
+        return rows
+
+    @admin.display(description="in use", ordering="active")
+    def licences_in_use(self, company: Any) -> int:
+        return int(company.active)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
+        # A company's partner is fixed when it is created.
+        return () if obj is None else ("partner",)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        actor = _login(request)
+        if change:
+            change_company(obj, {"name": obj.name, "licences": obj.licences}, actor=actor)
+            return
+        if Can.MANAGE_COMPANIES not in grants_at(actor, obj.partner):
+            raise PermissionDenied
+        obj.pk = create_company(obj.partner, name=obj.name, licences=obj.licences, actor=actor).pk
+
+
+ASKS_FIRST = frozenset({Act.DELETE, Act.CONVERT})
+"""Acts that show whom they concern before they are done."""
+
+
+@admin.register(Account, site=site)
+class AccountAdmin(TenantScopedAdmin):
+    list_display = ("__str__", "email", "status", "pending_reason", "role", "managed_by", "company")
+    list_filter = ("status", "role", "managed_by", ("company", admin.RelatedOnlyFieldListFilter))
+    list_select_related = ("company",)
+    search_fields = ("first_name", "last_name", "email")
+
+    def get_actions(self, request: HttpRequest) -> dict[str, tuple[Callable[..., Any], str, str] | None]:
+        return {
+            str(act): (_action_of(act), str(act), f"{act.label}…" if act in ASKS_FIRST else act.label)
+            for act, right in ACTS.items()
+            if right in _rights(request)
+        }
+
+
+def _action_of(act: Act) -> Callable[[AccountAdmin, HttpRequest, QuerySet[Any]], HttpResponse | None]:
+    """Return the admin action that does one act to the selected accounts of one company."""
+
+    def do(page: AccountAdmin, request: HttpRequest, selected: QuerySet[Any]) -> HttpResponse | None:
+        accounts = list(selected.select_related("company__partner"))
+        companies = {account.company for account in accounts}
+        if len(companies) > 1:
+            sentence = "The selection is of several companies. Filter by company, and select in one at a time."
+            page.message_user(request, sentence, messages.ERROR)
+            return None
+        if not accounts:
+            page.message_user(request, "Nobody is selected. Select at least one account.", messages.ERROR)
+            return None
+        access = CompanyAccess(companies.pop(), request.user)
+        access.require(ACTS[act])
+        if act in ASKS_FIRST and "confirmed" not in request.POST:
+            return _confirm_page(page, request, act, accounts)
+        try:
+            perform(act, access.company, [account.pk for account in accounts], actor=access.user)
+        except Refused as refused:
+            page.message_user(request, refused.sentence, messages.ERROR)
+        else:
+            page.message_user(request, f"{act.label}: done for {len(accounts)}.", messages.SUCCESS)
+        return None
+
+    return do
+
+
+def _confirm_page(page: AccountAdmin, request: HttpRequest, act: Act, accounts: list[Any]) -> HttpResponse:
+    context = {
+        **page.admin_site.each_context(request),
+        "title": f"{act.label}: {len(accounts)}",
+        "opts": Account._meta,
+        "act": act,
+        "accounts": accounts,
+    }
+    return TemplateResponse(request, "admin/confirm_act.html", context)
+
+
+@admin.register(Group, site=site)
+class GroupAdmin(TenantScopedAdmin):
+    list_display = ("name", "managed_by", "company")
+    list_filter = ("managed_by", ("company", admin.RelatedOnlyFieldListFilter))
+    list_select_related = ("company",)
+    search_fields = ("name",)
+
+
+@admin.register(GroupMembership, site=site)
+class GroupMembershipAdmin(TenantScopedAdmin):
+    list_display = ("group", "account")
+    list_filter = (("group", admin.RelatedOnlyFieldListFilter),)
+    list_select_related = ("group", "account")
+    search_fields = ("group__name", "account__first_name", "account__last_name", "account__email")
+
+
+@admin.register(AuditEntry, site=site)
+class AuditEntryAdmin(RecordAdmin):
+    list_display = ("at", "company_name", "sentence")
+    list_filter = (("company", admin.RelatedOnlyFieldListFilter),)
+    search_fields = ("actor_label", "subject")
+    date_hierarchy = "at"
+
+    @admin.display(description="what happened")
+    def sentence(self, entry: Any) -> str:
+        return sentence_of(entry)
