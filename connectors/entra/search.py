@@ -58,11 +58,12 @@ def _asks(text: str, limit: int) -> list[Ask]:
         return [Ask(f"/groups?{shape}")]
     literal = quote(text.replace("'", "''"), safe="")
     words = quote(text.replace("\\", "\\\\").replace('"', '\\"'), safe="")
-    asks = [
-        Ask(f"/groups?$filter=startswith(displayName,'{literal}')&{shape}"),
-        Ask(f"/groups?$search=%22displayName%3A{words}%22&{shape}", _FROM_INDEX),
-    ]
-    return [*asks, group_ask(text)] if is_guid(text) else asks
+    asks = [Ask(f"/groups?$filter=startswith(displayName,'{literal}')&{shape}")]
+    if any(sign.isalnum() for sign in text):  # the index knows words alone: for signs it lists everything
+        asks.append(Ask(f"/groups?$search=%22displayName%3A{words}%22&{shape}", _FROM_INDEX))
+    if is_guid(text):
+        asks.append(group_ask(text))
+    return asks
 
 
 def _records(graph: Graph, ask: Ask, answer: Answered, limit: int) -> list[GroupRecord]:
