@@ -143,7 +143,7 @@ class Applications:
     @verb
     def revoke_tokens(self, client_id: str) -> None:
         """Void every token issued so far to an application (continuous access evaluation)."""
-        self._ensure_principal(self._registration(client_id, anywhere=True)).tokens_void_before = self._now()
+        self._ensure_principal(self._registration(client_id, anywhere=True)).token_generation += 1
 
     @verb
     def remove_enterprise_app(self, client_id: str) -> None:

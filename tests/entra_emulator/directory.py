@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tests.entra_emulator.applications import Applications
 from tests.entra_emulator.clouds import CLOUDS, Cloud
+from tests.entra_emulator.history import CHANGED, CREATED, DELETED, MEMBER, RESTORED, SOFT_DELETED, History
 from tests.entra_emulator.objects import (
     RESTORABLE,
     Device,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 D = TypeVar("D", User, Group)
 
 
-class Tenant(Applications):
+class Tenant(Applications, History):
     """One directory, with a verb for everything that can happen in it.
 
     Verbs take and give object ids as strings (in any case) and return the object they made or
@@ -40,6 +41,7 @@ class Tenant(Applications):
     def __init__(
         self, emulator: Emulator, name: str, *, domain: str, cloud: str = "global", id: str | None = None
     ) -> None:
+        super().__init__()
         self.emulator = emulator
         self.name = name
         self.cloud: Cloud = CLOUDS[cloud]
@@ -49,12 +51,12 @@ class Tenant(Applications):
         self.initial_domain = f"{label}.{suffix}" if cloud == "china" else f"{label}.onmicrosoft.{suffix}"
         self.domains = [domain.lower(), self.initial_domain]
         self.people: dict[str, User] = {}
+        self.principal_names: dict[str, str] = {}
         self.groups: dict[str, Group] = {}
         self.others: dict[str, Device | OrgContact] = {}
         self.service_principals: dict[str, ServicePrincipal] = {}
         self.deleted: dict[str, User | Group] = {}
         self.members: dict[str, dict[str, None]] = {}
-        self.index: Tenant | None = None
         self.revision = 0
         self._made = 0
         self._cache: dict[Any, Any] = {}
@@ -180,7 +182,8 @@ class Tenant(Applications):
         if user_principal_name is None:
             mail = properties.get("mail") or ""
             own = mail.rpartition("@")[2].lower() in self.domains
-            user_principal_name = mail if own else f"user{number}@{self.domain}"
+            taken = mail.lower() in self.principal_names
+            user_principal_name = mail if own and not taken else f"user{number}@{self.domain}"
         user = User(
             (id or directory_id(self.id, "user", number)).lower(),
             display_name,
@@ -191,8 +194,7 @@ class Tenant(Applications):
             user.proxy_addresses = [f"SMTP:{user.mail}"]
         if user.mail_nickname is None:
             user.mail_nickname = re.sub(r"[^A-Za-z0-9._-]", "", user_principal_name.split("@")[0]) or None
-        self.people[user.id] = user
-        self._touch()
+        self._enter(user, CREATED)
         return user
 
     @verb
@@ -210,14 +212,10 @@ class Tenant(Applications):
     def update_user(self, user_id: str, **changes: Any) -> User:
         """Change any attributes of a person: a rename, a new mail, a moved principal name."""
         user = self._person(user_id)
-        for name, value in changes.items():
-            if name not in attributes_of(User) or name == "id":
-                raise TypeError(f"a user has no {name!r} to change")
-            setattr(user, name, value)
         if changes.get("mail") and "proxy_addresses" not in changes:
             aliases = [f"smtp:{item[5:]}" for item in user.proxy_addresses]
-            user.proxy_addresses = [f"SMTP:{user.mail}", *aliases]
-        self._touch(user)
+            changes["proxy_addresses"] = [f"SMTP:{changes['mail']}", *aliases]
+        self._change(user, changes)
         return user
 
     @verb
@@ -233,27 +231,32 @@ class Tenant(Applications):
         """Delete a person as an administrator does: restorable for 30 days, memberships remembered."""
         user = self._person(user_id)
         del self.people[user.id]
+        del self.principal_names[user.user_principal_name.lower()]
         user.deleted_date_time = self._now()
         self.deleted[user.id] = user
+        self.note(user, SOFT_DELETED)
         self._touch(user)
         return user
 
     @verb
     def restore_user(self, user_id: str) -> User:
-        """Bring a soft-deleted person back with their memberships."""
+        """Bring a soft-deleted person back with their memberships; their principal name must be free."""
         user = self._deleted(user_id, User)
+        self._enter(user, RESTORED)
+        del self.deleted[user.id]
         user.deleted_date_time = None
-        self.people[user.id] = user
-        self._touch(user)
         return user
 
     @verb
     def purge_user(self, user_id: str) -> None:
         """Delete a person for good, from wherever they are."""
         id = user_id.lower()
-        if self.people.pop(id, None) is None and self.deleted.pop(id, None) is None:
+        user = self.people.pop(id, None) or self.deleted.pop(id, None)
+        if user is None:
             raise NotThere(f"{self.name} has no person {user_id!r}, living or deleted")
-        self._forget(id)
+        if user.deleted_date_time is None and isinstance(user, User):
+            del self.principal_names[user.user_principal_name.lower()]
+        self._forget(user)
 
     # --- groups --------------------------------------------------------------------------------
 
@@ -269,6 +272,7 @@ class Tenant(Applications):
             group.mail_nickname = re.sub(r"[^A-Za-z0-9._-]", "", display_name) or group.id[:8]
         self.groups[group.id] = group
         self.members[group.id] = {}
+        self.note(group, CREATED)
         self._touch()
         return group
 
@@ -290,11 +294,7 @@ class Tenant(Applications):
     @verb
     def update_group(self, group_id: str, **changes: Any) -> Group:
         group = self._group(group_id)
-        for name, value in changes.items():
-            if name not in attributes_of(Group) or name == "id":
-                raise TypeError(f"a group has no {name!r} to change")
-            setattr(group, name, value)
-        self._touch(group)
+        self._change(group, changes)
         return group
 
     @verb
@@ -318,15 +318,18 @@ class Tenant(Applications):
         if "Unified" in group.group_types:
             group.deleted_date_time = self._now()
             self.deleted[group.id] = group
+            self.note(group, SOFT_DELETED)
             self._touch(group)
         else:
-            self._forget(group.id)
+            self._forget(group)
 
     @verb
     def restore_group(self, group_id: str) -> Group:
         group = self._deleted(group_id, Group)
+        del self.deleted[group.id]
         group.deleted_date_time = None
         self.groups[group.id] = group
+        self.note(group, RESTORED)
         self._touch(group)
         return group
 
@@ -338,6 +341,7 @@ class Tenant(Applications):
         if member is None:
             raise NotThere(f"{self.name} has no object {object_id!r}")
         self.members[group.id][member.id] = None
+        self.note(group, MEMBER, member=member)
         self._touch()
 
     @verb
@@ -351,12 +355,13 @@ class Tenant(Applications):
         if object_id.lower() not in self.members[group.id]:
             raise NotThere(f"{object_id!r} is not a member of {group.display_name!r}")
         del self.members[group.id][object_id.lower()]
+        self.note(group, MEMBER, member=self.get(object_id) or self.deleted[object_id.lower()])
         self._touch()
 
     @verb
     def empty_group(self, group_id: str) -> None:
-        self.members[self._group(group_id).id].clear()
-        self._touch()
+        for member_id in list(self.members[self._group(group_id).id]):
+            self.remove_member(group_id, member_id)
 
     # --- other objects -------------------------------------------------------------------------
 
@@ -383,25 +388,6 @@ class Tenant(Applications):
         self._touch()
         return contact
 
-    # --- the index -----------------------------------------------------------------------------
-
-    @verb
-    def hold_index(self) -> None:
-        """Let advanced queries see the directory as it is now, whatever happens to it later."""
-        held = object.__new__(Tenant)
-        held.__dict__.update(self.__dict__)
-        copies: dict[str, Any] = {}
-        for name in ("people", "groups", "others", "service_principals"):
-            copies[name] = {key: _copy(item) for key, item in getattr(self, name).items()}
-        copies["members"] = {key: dict(value) for key, value in self.members.items()}
-        held.__dict__.update(copies, index=None, _cache={}, _cached_at=-1)
-        self.index = held
-
-    @verb
-    def release_index(self) -> None:
-        """Let advanced queries see the present again."""
-        self.index = None
-
     # --- inside --------------------------------------------------------------------------------
 
     def _number(self) -> int:
@@ -411,15 +397,45 @@ class Tenant(Applications):
     def _now(self) -> datetime:
         return self.emulator.clock.now()
 
+    def _claim(self, principal_name: str, user: User) -> None:
+        """Let a person have a principal name; raise ValueError where another living one has it."""
+        wanted = principal_name.lower()
+        if self.principal_names.get(wanted, user.id) != user.id:
+            raise ValueError(f"another person of {self.name} has the principal name {principal_name!r}")
+        if self.principal_names.get(user.user_principal_name.lower()) == user.id:
+            del self.principal_names[user.user_principal_name.lower()]
+        self.principal_names[wanted] = user.id
+
+    def _enter(self, user: User, what: str) -> None:
+        self._claim(user.user_principal_name, user)
+        self.people[user.id] = user
+        self.note(user, what)
+        self._touch(user)
+
+    def _change(self, item: User | Group, changes: dict[str, Any]) -> None:
+        for name in changes:
+            if name not in attributes_of(type(item)) or name == "id":
+                raise TypeError(f"a {type(item).__name__.lower()} has no {name!r} to change")
+        if isinstance(item, User) and "user_principal_name" in changes:
+            self._claim(changes["user_principal_name"], item)
+        changed = [name for name, value in changes.items() if getattr(item, name) != value]
+        for name in changed:
+            setattr(item, name, changes[name])
+        if changed:
+            self.note(item, CHANGED, attributes=changed)
+        self._touch(item)
+
     def _touch(self, item: DirectoryObject | None = None) -> None:
         if item is not None:
             item.rendered.clear()
         self.revision += 1
 
-    def _forget(self, id: str) -> None:
-        for members in self.members.values():
-            members.pop(id, None)
-        self.members.pop(id, None)
+    def _forget(self, item: User | Group) -> None:
+        for group_id, members in self.members.items():
+            if members.pop(item.id, "absent") is None and group_id in self.groups:
+                self.note(self.groups[group_id], MEMBER, member=item)
+        self.members.pop(item.id, None)
+        self.note(item, DELETED)
         self._touch()
 
     def _person(self, user_id: str) -> User:
@@ -440,9 +456,4 @@ class Tenant(Applications):
             raise NotThere(f"{self.name} has no deleted {kind.__name__} {id!r}")
         if self._now() - (item.deleted_date_time or self._now()) > RESTORABLE:
             raise NotThere(f"{item.display_name!r} was deleted more than 30 days ago")
-        del self.deleted[item.id]
         return item
-
-
-def _copy(item: Any) -> Any:
-    return type(item)(**{name: getattr(item, name) for name in attributes_of(type(item))})

@@ -349,7 +349,7 @@ class Login:
             "tid": tenant.id,
             "uti": uuid.uuid4().hex[:22],
             "ver": "1.0",
-            "nbf_exact": now.timestamp(),
+            "x_generation": principal.token_generation,
         }
         # The claim is absent altogether, not empty, where nothing is granted (entra-docs
         # v2-oauth2-client-creds-grant-flow.md).

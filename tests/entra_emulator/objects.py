@@ -139,7 +139,7 @@ class ServicePrincipal(DirectoryObject):
     roles: frozenset[str] = frozenset()
     previous_roles: frozenset[str] = frozenset()
     effective_at: datetime | None = None
-    tokens_void_before: datetime | None = None
+    token_generation: int = 1
 
     def roles_at(self, moment: datetime) -> frozenset[str]:
         """Answer with the roles a token issued at ``moment`` carries: consent takes its time."""

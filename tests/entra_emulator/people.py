@@ -301,12 +301,13 @@ def brightwater(emulator: Emulator) -> Tenant:
 
 def register_connector(tenant: Tenant, *, consented: bool = True) -> str:
     """Register the portal's application in a tenant, with a secret that follows from its domain."""
-    application = tenant.register_app(
-        client_id=directory_id(tenant.domain, "portal"),
-        secret=f"Pb8Q~{directory_id(tenant.domain, 'secret').replace('-', '')}",
-        consented=consented,
-    )
-    return application.client_id
+    client_id, secret = portal_application(tenant.domain)
+    return tenant.register_app(client_id=client_id, secret=secret, consented=consented).client_id
+
+
+def portal_application(domain: str) -> tuple[str, str]:
+    """Return client id and secret of the portal's application in the tenant of a domain."""
+    return directory_id(domain, "portal"), f"Pb8Q~{directory_id(domain, 'secret').replace('-', '')}"
 
 
 def _small(emulator: Emulator, name: str, domain: str, people: list[str], *, cloud: str = "global") -> Tenant:
@@ -387,6 +388,7 @@ def make_tenant(
             mail=f"person{number}@{domain}",
         )
         tenant.people[user.id] = user
+        tenant.principal_names[user.user_principal_name] = user.id
         ids.append(user.id)
     tenant.members[sync.id] = dict.fromkeys(ids)
     for number in range(groups):

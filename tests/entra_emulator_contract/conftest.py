@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 import requests
 
-from tests.entra_emulator import Application, Emulator, Tenant
+from tests.entra_emulator import Application, Clock, Emulator, Tenant
 
 GRAPH = "https://graph.microsoft.com"
 LOGIN = "https://login.microsoftonline.com"
@@ -79,7 +80,8 @@ def error_of(answer: requests.Response) -> tuple[int, str]:
 
 @pytest.fixture
 def emulator() -> Emulator:
-    return Emulator()
+    """An emulator whose time stands still, at the moment MSAL will see as well."""
+    return Emulator(clock=Clock(datetime.now(UTC)))
 
 
 @pytest.fixture

@@ -208,6 +208,21 @@ def test_a_soft_deleted_person_is_nowhere_until_restored(client: Client, tenant:
     assert [item["id"] for item in client.get(f"/groups/{group}/members").json()["value"]] == [ada]
 
 
+def test_a_principal_name_belongs_to_one_living_person(tenant: Tenant, ada: str) -> None:
+    """microsoft-graph-docs resources/user.md: unique among the living, free again after a deletion."""
+    name = tenant.people[ada].user_principal_name
+    with pytest.raises(ValueError, match="principal name"):
+        tenant.add_user("Another Ada", user_principal_name=name.upper())
+    same_mail = tenant.add_user("Ada Twice", mail=name)
+    with pytest.raises(ValueError, match="principal name"):
+        tenant.update_user(same_mail.id, user_principal_name=name)
+    tenant.soft_delete_user(ada)
+    assert tenant.update_user(same_mail.id, user_principal_name=name).user_principal_name == name
+    with pytest.raises(ValueError, match="principal name"):
+        tenant.restore_user(ada)
+    assert (list(tenant.people), list(tenant.deleted)) == ([same_mail.id], [ada])
+
+
 def test_a_purged_person_does_not_come_back(emulator: Emulator, tenant: Tenant, group: str, ada: str) -> None:
     tenant.soft_delete_user(ada)
     emulator.clock.advance(days=31)

@@ -84,7 +84,7 @@ def authenticate(emulator: Emulator, request: Request, cloud: Cloud) -> Caller:
             "Authorization_IdentityNotFound",
             "The identity of the calling application could not be established.",
         )
-    if principal.tokens_void_before and claims["nbf_exact"] <= principal.tokens_void_before.timestamp():
+    if claims["x_generation"] != principal.token_generation:
         refusal = unauthenticated("Continuous access evaluation resulted in challenge.", cloud.login)
         refusal.headers["WWW-Authenticate"] += ', error="insufficient_claims", claims="eyJhY2Nlc3NfdG9rZW4iOnt9fQ=="'
         raise refusal

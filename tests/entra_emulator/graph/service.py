@@ -19,6 +19,7 @@ from tests.entra_emulator.graph.access import (
     authenticate,
 )
 from tests.entra_emulator.graph.batch import answer_batch
+from tests.entra_emulator.graph.delta import Delta
 from tests.entra_emulator.graph.errors import GraphError, bad_request, denied, not_found, unsupported_query
 from tests.entra_emulator.graph.paging import next_link, page_size, position_of, slice_page
 from tests.entra_emulator.graph.projection import KIND_OF_TYPE, PLAIN_KINDS, Projection, parse_select
@@ -34,6 +35,7 @@ JSON = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Comp
 GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 PARAMETERS = {"$select", "$filter", "$search", "$top", "$orderby", "$count", "$expand", "$skiptoken"}
 MAX_EXPANDED = 20
+DELTA = ("delta", "delta()", "microsoft.graph.delta", "microsoft.graph.delta()")
 
 # Real resources that Group.Read.All and User.Read.All do not open.
 ELSEWHERE = frozenset(
@@ -108,6 +110,7 @@ class Graph:
     def __init__(self, emulator: Emulator) -> None:
         self.emulator = emulator
         self.buckets = Buckets()
+        self.delta = Delta(emulator)
 
     def answer(self, request: Request, request_id: str, page_limit: int | None) -> Answer:
         """Answer one request; raise `GraphError` to refuse it. ``page_limit`` shortens a page on demand."""
@@ -148,10 +151,11 @@ class Graph:
         self, request: Request, cloud: Cloud, caller: Caller, segments: list[str], page_limit: int | None
     ) -> Answer:
         params = request.params
+        of_delta = len(segments) == 2 and segments[1].lower() in DELTA
         for name in params:
             if name.lower() == "$skip":
                 raise bad_request("'$skip' is not supported by the service.")
-            if name.startswith("$") and name not in PARAMETERS:
+            if name.startswith("$") and name not in PARAMETERS and not of_delta:
                 raise bad_request(f"The query parameter '{name}' is not supported.", "BadRequest")
         eventual = request.headers.get("consistencylevel", "").lower() == "eventual"
         view = (caller.tenant.index if eventual else None) or caller.tenant
@@ -181,6 +185,8 @@ class Graph:
             return name, lambda: self._list(call, kind)
         if len(rest) == 1 and rest[0].lower() == "$count":
             return name, lambda: self._list(call, kind, only_count=True)
+        if len(rest) == 1 and rest[0].lower() in DELTA:
+            return f"{name}/delta", lambda: self._delta(call, kind)
         if len(rest) == 1:
             return f"{name}/{{id}}", lambda: self._one(call, kind, rest[0])
         relations = {"memberof": "memberOf", "transitivememberof": "transitiveMemberOf"}
@@ -202,6 +208,11 @@ class Graph:
             f"{name}/{{id}}/{relation}",
             lambda: self._relation(call, kind, rest[0], relation, cast, only_count),
         )
+
+    def _delta(self, call: Call, kind: type[DirectoryObject]) -> Answer:
+        prefer = call.request.headers.get("prefer", "")
+        origin = call.cloud.graph
+        return self._document(self.delta.answer(call.caller, kind, origin, call.params, prefer, call.page_limit))
 
     # --- one object ----------------------------------------------------------------------------
 
