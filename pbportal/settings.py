@@ -17,7 +17,8 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 
 read_env_file(Path(os.environ.get("PBPORTAL_ENV_FILE") or BASE_DIR / ".env"))
 env = Environment(os.environ)
-env.names.append("PBPORTAL_ENV_FILE")
+# The second one is read by ``manage.py connector``, and is no setting.
+env.names += ["PBPORTAL_ENV_FILE", "PBPORTAL_CLIENT_SECRET"]
 
 # ── Keys ────────────────────────────────────────────────────────────────────────────
 DEBUG = env.ask("DEBUG", kind.FLAG, False)

@@ -88,10 +88,12 @@ def differences(there: Connector, setup: Setup) -> list[str]:
         for words, before, after in (
             ("client ID", there.client_id, setup.row.client_id),
             ("cloud", Cloud(there.cloud).label, Cloud(setup.row.cloud).label),
-            ("sync group", _told(there.sync_group_name, there.sync_group_id), _named(setup.sync_group)),
         )
         if before != after
     ]
+    if there.sync_group_id != setup.sync_group.id:
+        before = _told(there.sync_group_name, there.sync_group_id)
+        lines.append(f"sync group: {before}, not {_named(setup.sync_group)}")
     if not _same_secret(there, setup.row):
         lines.append("client secret: another one is stored")
     day = setup.row.secret_expires_on
