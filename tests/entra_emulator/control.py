@@ -85,8 +85,8 @@ class ControlApp:
         if method != "GET" and environ.get("CONTENT_TYPE") != "application/json":
             return "415 Unsupported Media Type", {"error": "send application/json"}
         length = int(environ.get("CONTENT_LENGTH") or 0)
-        body = json.loads(environ["wsgi.input"].read(length)) if length else {}
         try:
+            body = json.loads(environ["wsgi.input"].read(length)) if length else {}
             result = handler(body)
         except NotThere as error:
             return "404 Not Found", {"error": str(error)}

@@ -33,7 +33,7 @@ def read_jwt(key: bytes, token: str) -> dict[str, Any]:
     """Return the claims of a token this emulator signed; raise `BadToken` for any other."""
     signed, _, signature = token.rpartition(".")
     expected = b64url(hmac.digest(key, signed.encode(), "sha256"))
-    if not hmac.compare_digest(expected, signature):
+    if not hmac.compare_digest(expected.encode(), signature.encode()):
         raise BadToken("not signed here")
     claims: dict[str, Any] = json.loads(unb64url(signed.split(".")[1]))
     return claims

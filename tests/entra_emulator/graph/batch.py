@@ -32,6 +32,8 @@ def _steps(body: bytes) -> list[dict[str, Any]]:
     for step in steps:
         if not all(isinstance(step.get(name), str) and step[name] for name in ("id", "method", "url")):
             raise bad_request("Every batch request needs an id, a method and a url.", "BadRequest")
+        if not isinstance(step.get("headers") or {}, dict) or not isinstance(step.get("dependsOn") or [], list):
+            raise bad_request("The headers or dependencies of a batch request are malformed.", "BadRequest")
         if step["id"].lower() in seen:
             raise bad_request(f"The batch request id '{step['id']}' is not unique.", "BadRequest")
         seen.add(step["id"].lower())

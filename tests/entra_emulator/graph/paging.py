@@ -30,7 +30,7 @@ def page_size(params: dict[str, str]) -> int:
     top = params.get("$top")
     if top is None:
         return DEFAULT_PAGE
-    if not top.isdigit() or not 1 <= int(top) <= MAX_PAGE:
+    if not top.isascii() or not top.isdigit() or not 1 <= int(top) <= MAX_PAGE:
         raise GraphError(
             400,
             "Request_UnsupportedQuery",
@@ -74,7 +74,7 @@ def position_of(key: bytes, path: str, params: dict[str, str], tenant: str, now:
         state = unseal(key, token)
     except BadToken:
         raise expired from None
-    if state["x"] < now or state["t"] != tenant:
+    if state["x"] < now or state["t"] != tenant or "p" not in state:
         raise expired
     if state["p"] != path.lower() or state["q"] != _without_token(params):
         raise bad_request("The page token does not belong to this request: use the nextLink as it is.")
@@ -87,7 +87,7 @@ def peek_page(key: bytes, params: dict[str, str]) -> int | None:
     if "$skiptoken" not in params:
         return 1
     try:
-        page: int = unseal(key, params["$skiptoken"])["n"]
+        page: int | None = unseal(key, params["$skiptoken"]).get("n")
     except BadToken:
         return None
     return page

@@ -29,7 +29,7 @@ def cost(route: str, params: dict[str, str]) -> int:
     units = COSTS.get(route, 1)
     units -= "$select" in params
     units += "$expand" in params
-    units -= params.get("$top", "").isdigit() and int(params["$top"]) < 20
+    units -= params.get("$top", "").isascii() and params.get("$top", "").isdigit() and int(params["$top"]) < 20
     return max(units, 1)
 
 
