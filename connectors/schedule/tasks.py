@@ -1,0 +1,141 @@
+"""What the queue runs: synchronisations, and the portal's own upkeep."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django_q.models import Task
+from django_q.tasks import async_task
+
+from connectors import sync
+from connectors.models import Connector
+from connectors.schedule import owners
+from connectors.schedule.rows import connectors_by_size, literal, repair, task_seconds
+from connectors.states import RunTrigger
+from tenants.models import User
+
+logger = logging.getLogger(__name__)
+
+KEEP_FAILURES = timedelta(days=7)
+
+
+class _Sheaf:
+    """Gather signed tasks where django-q2 expects a broker, so that any number is saved in one statement."""
+
+    list_key = owners.QUEUE
+
+    def __init__(self) -> None:
+        self.packages: list[str] = []
+
+    def enqueue(self, package: str) -> int:
+        self.packages.append(package)
+        return len(self.packages)
+
+
+def request(connector_id: int, trigger: RunTrigger, by_id: int | None = None) -> None:
+    """Ask for one run of a connector at once, in the caller's transaction; `by_id` is the login that asks."""
+    request_all({connector_id: trigger}, by_id)
+
+
+def request_all(triggers: Mapping[int, RunTrigger], by_id: int | None = None) -> None:
+    """Ask for one run of each connector, by its id, in the caller's transaction and a constant number of statements."""
+    sheaf = _Sheaf()
+    for connector in connectors_by_size().in_bulk(list(triggers)).values():
+        arguments = (connector.pk, str(triggers[connector.pk]), by_id or 0)
+        literal(arguments)
+        async_task(
+            "connectors.schedule.requested",
+            *arguments,
+            q_options={"broker": sheaf, "timeout": task_seconds(connector)},
+        )
+    owners.put(sheaf.packages)
+
+
+def sync_connector(connector_id: int, due_at: str = "") -> None:
+    """Run a connector as its schedule says; `due_at` is when it was due, in ISO format.
+
+    A run that ended since then was this one: behind a long queue, every period adds one more task for a connector.
+    """
+    due = parse_datetime(due_at) if due_at else None
+    if due is not None and Connector.objects.filter(pk=connector_id, last_run_at__gte=due).exists():
+        return
+    _run(connector_id, RunTrigger.SCHEDULE, None)
+
+
+def requested(connector_id: int, trigger: str, by_id: int) -> None:
+    """Run a connector because a person or program asked; `by_id` is 0 where nobody signed in did."""
+    _run(connector_id, RunTrigger(trigger), User.objects.filter(pk=by_id).first() if by_id else None)
+
+
+def _run(connector_id: int, trigger: RunTrigger, by: User | None) -> None:
+    try:
+        result = sync.run(connector_id, trigger, by=by)
+    except Exception:
+        logger.exception("The run of connector %s broke off.", connector_id)
+        return
+    if result.refused:
+        logger.info("Connector %s did not run: %s", connector_id, result.refused)
+    if result.again:
+        follow_up([connector_id])
+
+
+def follow_up(connector_ids: Iterable[int] | None = None) -> int:
+    """Queue the one more run that was asked for during a run that has ended, of these or all; return how many.
+
+    The flag goes in the transaction that queues the task: neither is lost, and no run is queued twice.
+    """
+    with transaction.atomic():
+        asked = Connector.objects.filter(lease_token="").exclude(run_again="")
+        if connector_ids is not None:
+            asked = asked.filter(pk__in=list(connector_ids))
+        triggers = dict(asked.order_by("pk").select_for_update().values_list("pk", "run_again"))
+        if triggers:
+            Connector.objects.filter(pk__in=list(triggers)).update(run_again="")
+            request_all({pk: RunTrigger(trigger) for pk, trigger in triggers.items()})
+    return len(triggers)
+
+
+def reconcile() -> None:
+    """Put right, every minute, what a crash or a hand in the database left behind."""
+    now = timezone.now()
+    _each(
+        {
+            "mend the schedules": lambda: repair(now),
+            "give back the tasks of dead workers": lambda: owners.give_back_of_the_dead(now),
+            "free the leases of dead runs": lambda: sync.abandon_dead(now),
+            "queue the runs that were asked for during a run": follow_up,
+        }
+    )
+
+
+def tidy() -> None:
+    """Delete, every hour, what has been kept long enough."""
+    now = timezone.now()
+    _each(
+        {
+            "prune the runs": lambda: _prune_runs(now),
+            "prune the queue's failures": lambda: Task.objects.filter(stopped__lt=now - KEEP_FAILURES).delete(),
+            "forget workers that are gone": lambda: owners.forget(now),
+        }
+    )
+
+
+def _prune_runs(now: datetime) -> None:
+    for _ in range(100):
+        if not sync.prune(now):
+            return
+
+
+def _each(steps: Mapping[str, Callable[[], Any]]) -> None:
+    """Take every step, also where one before it failed."""
+    for what, step in steps.items():
+        try:
+            step()
+        except Exception:
+            logger.exception("Upkeep could not %s.", what)
