@@ -31,6 +31,8 @@ from pbportal.settings import DATABASES  # noqa: E402
 ENTRA_SESSION = "tests.entra_emulator.session.in_process"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+# pytest turns DEBUG off, and whitenoise would warn of the folder that only collectstatic makes.
+WHITENOISE_AUTOREFRESH = True
 
 # Named by the process: two test runs of one checkout never share a database, nor do the workers of one run.
 # On SQLite a file, never memory: tests with real processes open the same database.

@@ -1,0 +1,364 @@
+"""Nobody sees another tenant: a walk of every URL, by everybody, with everybody's objects.
+
+A URL that EXPECTATIONS does not know fails, and so does an argument that ARGUMENTS cannot fill: whoever adds a page
+declares what it answers to whom.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from tenants.models import User
+from tests.isolation_tenants import (
+    OUTSIDE,
+    Scene,
+    Standing,
+    Tenant,
+    make_scene,
+    owners_of_changes,
+    rows_of_everybody,
+    tenant_models,
+)
+
+Answers = Mapping[Standing, int | str]
+LOGIN = "sent to sign in"
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Hold what a URL answers to GET and to POST: a status, LOGIN, or the path that it redirects to.
+
+    `post_of_others`: to a POST of what POSTED says, naming rows of a tenant that the visitor is outside.
+    """
+
+    get: Answers
+    post: Answers
+    post_of_others: Answers | None = None
+
+
+@dataclass(frozen=True)
+class Url:
+    """Hold one pattern of the urlconf: its qualified name, or its route where it has none, and its arguments."""
+
+    key: str
+    route: str
+    arguments: tuple[str, ...]
+
+
+# ── What each page answers ───────────────────────────────────────────────────────────────────────────────────
+
+
+def everybody(answer: int | str) -> dict[Standing, int | str]:
+    """Return the same answer for everybody."""
+    return dict.fromkeys(Standing, answer)
+
+
+def partner_portal(
+    operator: int | str, administrator: int | str, technician: int | str, viewer: int | str, other_staff: int | str
+) -> dict[Standing, int | str]:
+    """Return the answers of a page of the partner portal, which sends company logins and strangers to sign in."""
+    return everybody(LOGIN) | {
+        Standing.OPERATOR: operator,
+        Standing.ADMINISTRATOR: administrator,
+        Standing.TECHNICIAN: technician,
+        Standing.VIEWER: viewer,
+        Standing.OTHER_STAFF: other_staff,
+    }
+
+
+STAFF = (
+    Standing.OPERATOR,
+    Standing.ADMINISTRATOR,
+    Standing.TECHNICIAN,
+    Standing.VIEWER,
+    Standing.OTHER_STAFF,
+)
+STAFF_OK = partner_portal(200, 200, 200, 200, 200)
+STAFF_405 = partner_portal(405, 405, 405, 405, 405)
+STAFF_403 = partner_portal(403, 403, 403, 403, 403)
+INSIDE_OK = partner_portal(200, 200, 200, 200, 404)
+INSIDE_403 = partner_portal(403, 403, 403, 403, 404)
+HOME = "/partner/"
+ACCOUNTS = "/partner/tenants/account/"
+ACTIVITY = "/partner/tenants/auditentry/"
+COMPANIES = "/partner/tenants/company/"
+CONNECTORS = "/partner/connectors/connector/"
+
+
+def model_pages(
+    model: str, *, shown: Answers = INSIDE_OK, listed: Answers = STAFF_OK, posted: Answers = STAFF_OK
+) -> dict[str, Expected]:
+    """Return what the admin pages of a model answer that shows rows and changes none."""
+    redirected = {standing: ACTIVITY if answer == 200 else answer for standing, answer in shown.items()}
+    unchanged = {standing: 403 if answer == 200 else answer for standing, answer in shown.items()}
+    legacy = f"partner/{model.replace('.', '/')}/<path:object_id>/"
+    name = f"admin:{model.replace('.', '_')}"
+    return {
+        f"{name}_changelist": Expected(listed, posted),
+        f"{name}_add": Expected(STAFF_403, STAFF_403),
+        f"{name}_history": Expected(redirected, redirected),
+        f"{name}_delete": Expected(unchanged, unchanged),
+        f"{name}_change": Expected(shown, unchanged),
+        # An address of old versions: it sends everybody to the page above, whatever the object.
+        legacy: Expected(partner_portal(*["…/change/"] * 5), partner_portal(*["…/change/"] * 5)),
+    }
+
+
+OPERATOR_LISTS = partner_portal(200, 403, 403, 403, 403)
+OPERATOR_SEES = partner_portal(200, 403, 403, 403, 404)
+COMPANIES_ADD_FORM = partner_portal(200, 200, 403, 403, 200)
+COMPANIES_ADDED = partner_portal(COMPANIES, COMPANIES, 403, 403, COMPANIES)
+COMPANIES_CHANGED = partner_portal(COMPANIES, COMPANIES, 403, 403, 404)
+# Back to the list, with a word about what was done, or that nobody was selected; a viewer's list has no actions.
+CONNECTORS_ACTED_ON = partner_portal(CONNECTORS, CONNECTORS, CONNECTORS, 200, CONNECTORS)
+ACCOUNTS_ACTED_ON = partner_portal(ACCOUNTS, ACCOUNTS, ACCOUNTS, 200, ACCOUNTS)
+
+EXPECTATIONS: dict[str, Expected] = {
+    "healthz": Expected(everybody(200), everybody(405)),
+    "readyz": Expected(everybody("200 or 503"), everybody(405)),
+    "admin:index": Expected(STAFF_OK, STAFF_OK),
+    "admin:login": Expected(everybody(200) | dict.fromkeys(STAFF, HOME), everybody(200)),
+    "admin:logout": Expected(everybody(HOME) | dict.fromkeys(STAFF, 405), everybody(HOME) | dict.fromkeys(STAFF, 200)),
+    "admin:password_change": Expected(STAFF_OK, STAFF_OK),
+    "admin:password_change_done": Expected(STAFF_OK, STAFF_405),
+    "admin:autocomplete": Expected(STAFF_403, STAFF_405),
+    "admin:jsi18n": Expected(STAFF_OK, STAFF_405),
+    "admin:app_list": Expected(STAFF_OK, STAFF_OK),
+    "partner/(?P<url>.*)$": Expected(partner_portal(*[404] * 5), partner_portal(*[404] * 5)),
+    **model_pages("tenants.partner", shown=OPERATOR_SEES, listed=OPERATOR_LISTS, posted=OPERATOR_LISTS),
+    "admin:tenants_partner_add": Expected(OPERATOR_LISTS, OPERATOR_LISTS),
+    "admin:tenants_partner_change": Expected(OPERATOR_SEES, OPERATOR_SEES),
+    **model_pages("tenants.company"),
+    "admin:tenants_company_add": Expected(
+        # The form comes back: another partner is no choice in it.
+        COMPANIES_ADD_FORM,
+        COMPANIES_ADDED,
+        post_of_others=COMPANIES_ADD_FORM,
+    ),
+    "admin:tenants_company_change": Expected(INSIDE_OK, COMPANIES_CHANGED),
+    **model_pages("tenants.account", posted=ACCOUNTS_ACTED_ON),
+    **model_pages("tenants.group"),
+    **model_pages("tenants.groupmembership"),
+    **model_pages("tenants.staffmembership"),
+    **model_pages("tenants.auditentry"),
+    **model_pages("connectors.connector", posted=CONNECTORS_ACTED_ON),
+    **model_pages("connectors.syncrun"),
+    **model_pages("connectors.syncchange"),
+    **model_pages("connectors.personmark"),
+}
+
+ARGUMENTS: dict[str, Callable[[Url, Tenant], Any]] = {
+    "object_id": lambda url, tenant: tenant.row(_model_of(url)).pk,
+    "app_label": lambda url, tenant: "tenants",
+    "url": lambda url, tenant: f"nowhere/{tenant.company.pk}",
+}
+
+POSTED: dict[str, Callable[[Tenant], dict[str, Any]]] = {
+    "admin:tenants_account_changelist": lambda tenant: {
+        "action": "delete",
+        "confirmed": "yes",
+        "_selected_action": [tenant.row("tenants.account").pk],
+    },
+    "admin:connectors_connector_changelist": lambda tenant: {
+        "action": "pause",
+        "_selected_action": [tenant.row("connectors.connector").pk],
+    },
+    "admin:tenants_company_change": lambda tenant: {"name": "Taken over", "licences": "1"},
+    "admin:tenants_company_add": lambda tenant: {"name": "Planted", "partner": tenant.company.partner_id},
+}
+"""What is posted where an empty form would not get far."""
+
+
+# ── The walk ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@cache
+def all_urls() -> tuple[Url, ...]:
+    """Return every pattern of the urlconf."""
+    return tuple(_walk(get_resolver().url_patterns, "", ()))
+
+
+def _walk(patterns: Any, route: str, namespaces: tuple[str, ...]) -> Iterator[Url]:
+    for pattern in patterns:
+        part = re.sub(r"^\^", "", str(pattern.pattern))
+        if isinstance(pattern, URLResolver):
+            inside = (*namespaces, pattern.namespace) if pattern.namespace else namespaces
+            yield from _walk(pattern.url_patterns, route + part, inside)
+        elif isinstance(pattern, URLPattern):
+            whole = route + part
+            key = ":".join((*namespaces, pattern.name)) if pattern.name else whole
+            yield Url(key, whole, tuple(re.findall(r"<(?:\w+:)?(\w+)>", whole)))
+
+
+def _model_of(url: Url) -> str:
+    found = re.match(r"partner/(\w+)/(\w+)/", url.route)
+    if found is None:
+        raise LookupError(f"{url.key} does not say which model its object_id is of: give ARGUMENTS a value for it.")
+    return f"{found[1]}.{found[2]}"
+
+
+def _path(url: Url, tenant: Tenant) -> str:
+    values = {name: ARGUMENTS[name](url, tenant) for name in url.arguments}
+    if url.key != url.route:
+        return reverse(url.key, kwargs=values)
+    path = url.route.removesuffix("$")
+    for name, value in values.items():
+        path = re.sub(rf"<(?:\w+:)?{name}>|\(\?P<{name}>[^)]*\)", str(value), path)
+    return f"/{path}"
+
+
+@contextmanager
+def _undone() -> Iterator[None]:
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+
+
+def _answer(response: HttpResponse) -> int | str:
+    if response.status_code not in {301, 302}:
+        return response.status_code
+    target = response.headers["Location"]
+    if target.startswith((reverse("admin:login"), "/accounts/login/")):
+        return LOGIN
+    return re.sub(r"^\S+/\d+/change/$", "…/change/", target)
+
+
+def _expected(answers: Answers, standing: Standing, seen: int | str) -> int | str:
+    """Return what is expected; where one of several statuses is, the one that was seen if it is among them."""
+    answer = answers[standing]
+    if isinstance(answer, str) and re.fullmatch(r"\d+( or \d+)+", answer):
+        return seen if str(seen) in answer.split(" or ") else answer
+    return answer
+
+
+def test_every_url_is_declared_and_every_declaration_has_its_url() -> None:
+    assert sorted(EXPECTATIONS) == sorted({url.key for url in all_urls()})
+
+
+def test_every_argument_has_a_value() -> None:
+    assert {name for url in all_urls() for name in url.arguments} == set(ARGUMENTS)
+
+
+def test_what_is_posted_goes_to_urls_that_exist() -> None:
+    assert set(POSTED) <= set(EXPECTATIONS)
+
+
+@pytest.mark.django_db
+def test_every_model_of_a_tenant_has_its_rows() -> None:
+    scene = make_scene()
+    labels = {model._meta.label_lower for model in tenant_models()}
+    assert [set(tenant.rows) for tenant in scene.tenants.values()] == [labels] * 3
+
+
+@pytest.fixture
+def scene(db: None) -> Scene:
+    return make_scene()
+
+
+@pytest.mark.parametrize("url", all_urls(), ids=lambda url: url.key)
+def test_a_url_answers_everybody_as_declared_and_tells_nobody_of_others(url: Url, scene: Scene) -> None:
+    declared = EXPECTATIONS[url.key]
+    seen: dict[str, int | str] = {}
+    wanted: dict[str, int | str] = {}
+    before = rows_of_everybody()
+    writes: list[str] = []
+    clients = {visitor: _client(scene, visitor) for visitor in scene.visitors}
+    for visitor, method, name in _requests(url, scene):
+        tenant, standings = scene.tenants[name], scene.standings[visitor]
+        data = POSTED[url.key](tenant) if method == "post" and url.key in POSTED else {}
+        writes.clear()
+        with _undone(), connection.execute_wrapper(_remembering(writes)):
+            response = getattr(clients[visitor], method)(_path(url, tenant), data)
+            changed = owners_of_changes(before, rows_of_everybody()) if writes else set()
+        line = f"{method} {name} by {visitor}"
+        seen[line] = _answer(response)
+        own = standings[scene.home_of(visitor)]
+        answers = declared.get if method == "get" else declared.post
+        if data and declared.post_of_others and standings[name] in OUTSIDE:
+            answers = declared.post_of_others
+        wanted[line] = _expected(answers, standings[name] if "object_id" in url.arguments else own, seen[line])
+        told = f"{response.content.decode(errors='replace')} {response.headers}".lower()
+        assert [word for word in scene.forbidden(visitor) if word.lower() in told] == [], line
+        if method == "get" or seen[line] in {LOGIN, 403, 404, 405}:
+            assert changed == set(), line
+        assert changed & scene.untouchable(visitor) == set(), line
+    wrong = {line for line in seen if seen[line] != wanted[line]}
+    assert {line: seen[line] for line in wrong} == {line: wanted[line] for line in wrong}
+
+
+def _remembering(writes: list[str]) -> Callable[..., Any]:
+    """Return a database wrapper that notes every statement that may change a row of ours."""
+
+    def note(execute: Any, sql: str, *rest: Any) -> Any:
+        if re.match(r"\s*(INSERT|UPDATE|DELETE)\b.*(tenants_|connectors_)", sql, re.DOTALL | re.IGNORECASE):
+            writes.append(sql)
+        return execute(sql, *rest)
+
+    return note
+
+
+def _client(scene: Scene, visitor: str) -> Client:
+    client = Client()
+    if isinstance(user := scene.visitors[visitor], User):
+        client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+def _requests(url: Url, scene: Scene) -> Iterator[tuple[str, str, str]]:
+    """Return (visitor, method, tenant whose objects are named) for each request worth making."""
+    for visitor in scene.visitors:
+        names = ["home"]
+        if url.arguments or url.key in POSTED:
+            # To whom the sibling company is the same as home, it would answer the same.
+            standings = scene.standings[visitor]
+            names += ["foreign"] if standings["sibling"] == standings["home"] else ["sibling", "foreign"]
+        for name in names:
+            yield from ((visitor, method, name) for method in ("get", "post"))
+
+
+@pytest.mark.django_db
+def test_the_words_are_there_to_be_leaked() -> None:
+    scene = make_scene()
+    client = _client(scene, "operator")
+    for model in ("account", "group", "groupmembership", "auditentry", "company"):
+        page = client.get(reverse(f"admin:tenants_{model}_changelist")).content.decode()
+        for tenant in scene.tenants.values():
+            assert (tenant.outer if model == "company" else tenant.inner) in page, model
+
+
+@pytest.mark.parametrize(
+    ("model", "query"),
+    [
+        ("account", "company__id__exact={company}"),
+        ("account", "id__exact={account}"),
+        ("account", "q=x.example"),
+        ("group", "company__id__exact={company}"),
+        ("company", "partner__id__exact={partner}"),
+        ("auditentry", "company__id__exact={company}"),
+    ],
+)
+def test_a_filter_finds_nobody_of_another_tenant(model: str, query: str, scene: Scene) -> None:
+    foreign = scene.tenants["foreign"]
+    values = {
+        "company": foreign.company.pk,
+        "partner": foreign.company.partner_id,
+        "account": foreign.row("tenants.account").pk,
+    }
+    told = {}
+    for visitor in ("operator", "administrator"):
+        page = _client(scene, visitor).get(
+            f"{reverse(f'admin:tenants_{model}_changelist')}?{query.format(**values)}", follow=True
+        )
+        told[visitor] = "zephyrin" in page.content.decode().lower()
+    assert told == {"operator": True, "administrator": False}
