@@ -12,6 +12,7 @@ from connectors.plan.marks import Marks
 from connectors.plan.situations import NOTHING_HOLDS, Bond, Census, Known
 from connectors.plan.table import State, state_of
 from connectors.plan.values import AccountFacts, Rules
+from connectors.states import Action, Situation
 from tenants.states import LIVING, AccountRole, AccountStatus, ManagedBy
 
 Holders = Mapping[str, AccountFacts]
@@ -70,7 +71,7 @@ def adoptable(account: AccountFacts) -> bool:
 
 
 def meet_newcomers(
-    rules: Rules, census: Census, holders: Holders, marks: Marks, owner_is_back: Callable[[AccountFacts], bool]
+    rules: Rules, census: Census, holders: Holders, marks: Marks, owner_stays: Callable[[AccountFacts], bool]
 ) -> Arrivals:
     """Return which newcomers turn out to own an account that is here already.
 
@@ -83,6 +84,7 @@ def meet_newcomers(
         ),
         key=lambda newcomer: (newcomer.address, newcomer.object_id),
     )
+    wanted = rules.actions[Situation.NEW] is not Action.NOTHING
     met = Counter(newcomer.address for newcomer in newcomers if newcomer.address)
     joined: list[Known] = []
     unconfirmed: list[Known] = []
@@ -94,17 +96,15 @@ def meet_newcomers(
             left.append(newcomer)
         elif adoptable(account):
             confirmed = marks.confirmed(newcomer.object_id, account.id)
-            if account.role is not AccountRole.ADMIN or confirmed:
-                joined.append(_joined(account, newcomer, state, Bond.ADOPTED))
-            elif marks.declined(newcomer.object_id):
-                left.append(newcomer)
-            else:
-                unconfirmed.append(_joined(account, newcomer, state, Bond.ADOPTED))
+            fitting = joined if account.role is not AccountRole.ADMIN or confirmed else unconfirmed
+            fitting.append(_joined(account, newcomer, state, Bond.ADOPTED))
         elif (
             marks.same_person(newcomer.object_id, account.id)
             and not account.linked_elsewhere
             and not account.barred
-            and not owner_is_back(account)
+            and wanted
+            and not marks.declined(newcomer.object_id)
+            and not owner_stays(account)
         ):
             joined.append(_joined(account, newcomer, state, Bond.RELINKED))
         else:

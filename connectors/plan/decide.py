@@ -73,7 +73,7 @@ class Draft:
 
     @property
     def held(self) -> list[Held]:
-        return self.departures.held + self.entries.held
+        return list(self.departures.held.values()) + self.entries.held
 
     @property
     def skipped(self) -> list[Skipped]:
@@ -89,14 +89,14 @@ def plan_sync(rules: Rules, snapshot: Snapshot, roster: Roster, limits: Limits) 
     marks = Marks(roster.marks)
     census = take_census(rules, snapshot, roster, marks)
     holders = find_holders(roster.accounts)
-    arrivals = meet_newcomers(rules, census, holders, marks, _owner_is_back(snapshot, census))
+    arrivals = meet_newcomers(rules, census, holders, marks, _owner_stays(snapshot, census))
     relinked = {one.account.id for one in arrivals.joined if one.bond is Bond.RELINKED}
     disowned = [one for one in census.known if one.account.id in relinked]
     known = [one for one in census.known if one.account.id not in relinked] + list(arrivals.joined)
     unconfirmed = [one for one in census.unconfirmed if one.account.id not in relinked]
     unconfirmed += arrivals.unconfirmed
 
-    kept = _keep_vouched(known, marks)
+    kept = _keep_vouched(known, marks, complete=complete)
     question = question_rules(rules, known, marks)
     returns = find_returns(rules, known, marks)
     at_start = people_at_start(roster.accounts)
@@ -155,7 +155,7 @@ def plan_sync(rules: Rules, snapshot: Snapshot, roster: Roster, limits: Limits) 
                 HoldCause.ADMIN: {one.object_id for one in unconfirmed},
             },
             returned=returns.holding,
-            unread=census.unread.keys(),
+            unknown=snapshot.unread.keys() | census.unread.keys(),
         ),
         kept,
     )
@@ -168,11 +168,11 @@ def plan_sync(rules: Rules, snapshot: Snapshot, roster: Roster, limits: Limits) 
         marks_set=marks_set,
         marks_ended=marks_ended,
         bars_ended=census.bars_ended,
-        vouched_seen=tuple(sorted(one.account.id for one in known if complete and one.account.vouched)),
+        vouched_seen=tuple(sorted(one.account.id for one in known if one.account.vouched)),
         attention=_attention(snapshot, census, held, skipped, draft.entries.licences_wanted),
         in_scope=len(census.scope),
         licences_wanted=draft.entries.licences_wanted,
-        second_look=_second_look(question.leavers, disowned, census),
+        second_look=_second_look(question.leavers, disowned, snapshot, census),
         second_group_look=any(
             demand.situation is Situation.REMOVED for leaver in question.leavers for demand in leaver.demands
         )
@@ -184,24 +184,28 @@ def _account_of(note: LinkNote) -> int:
     return note.account_id
 
 
-def _owner_is_back(snapshot: Snapshot, census: Census) -> Callable[[AccountFacts], bool]:
+def _owner_stays(snapshot: Snapshot, census: Census) -> Callable[[AccountFacts], bool]:
     """Return the question whether an account's owner is enabled and in scope, or cannot be known not to be."""
 
-    def owner_is_back(account: AccountFacts) -> bool:
+    def owner_stays(account: AccountFacts) -> bool:
         object_id = account.object_id.lower()
         if account.tenant_id.lower() != snapshot.tenant_id.lower():
             return False
         return object_id in census.unread or (object_id in census.scope and snapshot.people[object_id].enabled)
 
-    return owner_is_back
+    return owner_stays
 
 
-def _keep_vouched(known: Iterable[Known], marks: Marks) -> list[Mark]:
-    """Return the *keep* that people decided by enabling, restoring or approving an account; planning heeds them."""
+def _keep_vouched(known: Iterable[Known], marks: Marks, *, complete: bool) -> list[Mark]:
+    """Return the *keep* that people decided by enabling, restoring or approving an account; planning heeds them.
+
+    Where the group could not be read REMOVED may hold still, and is kept as well.
+    """
     kept = []
     for one in known:
         if one.account.vouched and one.account.link is not None:
-            for situation in one.holding & one.account.link.situations:
+            holding = one.holding if complete or one.person is None else one.holding | {Situation.REMOVED}
+            for situation in holding & one.account.link.situations:
                 kept.append(Mark(one.object_id, MarkKind.KEPT, situation.value))
                 marks.keep(one.object_id, situation)
     return kept
@@ -284,16 +288,19 @@ def _attention(
     return frozenset(found)
 
 
-def _second_look(leavers: Iterable[Leaver], disowned: Iterable[Known], census: Census) -> frozenset[str]:
-    """Return whose own record is read again before they lose anything, and who was not read at all."""
+def _second_look(
+    leavers: Iterable[Leaver], disowned: Iterable[Known], snapshot: Snapshot, census: Census
+) -> frozenset[str]:
+    """Return whose own record is read again before they lose anything, and who was not looked up at all."""
+    overlooked = (
+        object_id
+        for object_id, account in census.unread.items()
+        if account.link is not None and account.status is not AccountStatus.DELETED and object_id not in snapshot.unread
+    )
     return frozenset(
         [
             *(leaver.known.object_id for leaver in leavers),
             *(one.object_id for one in disowned),
-            *(
-                object_id
-                for object_id, account in census.unread.items()
-                if account.link is not None and account.status is not AccountStatus.DELETED
-            ),
+            *overlooked,
         ]
     )

@@ -22,9 +22,9 @@ from connectors.plan.lines import (
 )
 from connectors.plan.marks import Marks
 from connectors.plan.situations import Known
-from connectors.plan.table import TABLE, Move, State
-from connectors.plan.values import Because, Change, Held, Limits, Rules, Skipped
-from connectors.states import ChangeKind, HoldCause, Situation, SkipReason
+from connectors.plan.table import TABLE, Cell, Move, State
+from connectors.plan.values import AccountFacts, Because, Change, Held, Limits, Rules, Skipped
+from connectors.states import GROWTH, ChangeKind, HoldCause, Situation, SkipReason
 from tenants.states import AccountStatus, PendingReason
 
 _ACTIVATE = Move(ChangeKind.ACTIVATE, AccountStatus.ACTIVE)
@@ -39,12 +39,16 @@ class Return:
 
     @property
     def order(self) -> tuple[str, int]:
-        return self.known.account.email.lower(), self.known.account.id
+        return self.address, self.known.account.id
+
+    @property
+    def address(self) -> str:
+        return self.known.account.email.lower()
 
 
 @dataclass(frozen=True, slots=True)
 class Returns:
-    """Hold the owners who are back: `held_situations` are the object ids for whom RETURNED holds at all."""
+    """Hold the owners who are back: `holding` are the object ids of those for whom RETURNED holds."""
 
     enabling: tuple[Return, ...]
     restoring: tuple[Return, ...]
@@ -83,7 +87,8 @@ def find_returns(rules: Rules, known: Iterable[Known], marks: Marks) -> Returns:
             if one.account.pending_reason is PendingReason.LICENCE:
                 waiting.append(one)
             continue
-        holding.add(one.object_id)
+        if one.state is not State.DISABLED_BY_PERSON:
+            holding.add(one.object_id)
         cell = row[rules.actions[Situation.RETURNED]]
         if isinstance(cell, SkipReason):
             skipped.append(account_skipped(one, Situation.RETURNED, cell))
@@ -124,118 +129,97 @@ class JoiningRules:
         """Return what happens to those who return, wait or are new, in the order of their claim to a licence."""
         ends = {change.account_id: change.status for change in departures}
         result = Entries(skipped=list(returns.skipped))
-        restoring, twice = self._restorations(returns, ends, result)
-        coming = [back for back in restoring if not self._held_before(back.known.object_id, back.move)]
-        new, skipped = self._newcomers(arrivals, ends, coming, twice, result)
-
-        unapproved = {
-            back.known.object_id for back in coming if not self._approved(back.known.object_id, back.move)
-        } | {
-            one.object_id
-            for one, move in new
-            if not self._approved(one.object_id, move) and not self._held_before(one.object_id, move)
+        restoring = self._restorations(returns, ends, result)
+        new = self._creations(returns, arrivals, ends, result)
+        unjudged = {
+            object_id
+            for object_id, move in [
+                *((back.known.object_id, back.move) for back in restoring),
+                *((one.object_id, move) for one, move in new),
+            ]
+            if not self._approved(object_id, move) and not self.marks.covered(object_id, GROWTH)
         }
-        braked = too_much_growth(self.limits, unapproved, self.at_start)
-        if braked and unapproved.intersection(back.known.object_id for back in coming):
-            # A held restoration takes no address: its rival is not skipped for it any more, but braked as well.
-            coming = [back for back in coming if self._approved(back.known.object_id, back.move)]
-            new, skipped = self._newcomers(arrivals, ends, coming, twice, result)
-        result.skipped += skipped
-        self._grant(returns, restoring, new, licences, braked, result)
+        braked = too_much_growth(self.limits, unjudged, self.at_start)
+
+        for one in returns.waiting:
+            if licences.take():
+                result.changes.append(status_change(one, _ACTIVATE, because(evidence=LICENCE_FREE)))
+        self._enter(returns.enabling, restoring, braked, licences, result)
+        self._create(new, braked, licences, result)
         result.licences_wanted = licences.wanted
         return result
 
     def _approved(self, object_id: str, move: Move) -> bool:
-        return self.marks.approved(object_id, move.kind)
+        return move.kind in GROWTH and self.marks.approved(object_id, move.kind)
 
-    def _held_before(self, object_id: str, move: Move) -> bool:
-        return self.marks.held(object_id, HoldCause.GROWTH) and not self._approved(object_id, move)
+    def _stopped(self, object_id: str, move: Move, braked: bool) -> bool:
+        """Say whether a creation or restoration waits for a person."""
+        return not self._approved(object_id, move) and (braked or self.marks.covered(object_id, GROWTH))
 
     def _restorations(
         self, returns: Returns, ends: Mapping[int | None, AccountStatus | None], result: Entries
-    ) -> tuple[list[Return], dict[str, int]]:
-        """Return who can be restored, and the addresses that two restorations want (with one of the accounts)."""
-        wanted = Counter(back.known.account.email.lower() for back in returns.restoring)
+    ) -> list[Return]:
+        """Return who can be restored; two who want one address cannot."""
+        wanted = Counter(back.address for back in returns.restoring)
         restoring: list[Return] = []
-        twice: dict[str, int] = {}
         for back in returns.restoring:
-            account = back.known.account
-            address = account.email.lower()
-            holder = self.holders.get(address)
+            holder = self.holders.get(back.address)
             result.asking.add(back.known.object_id)
             if holder is not None and ends.get(holder.id) is not AccountStatus.DELETED:
                 result.skipped.append(
                     account_skipped(back.known, Situation.RETURNED, SkipReason.RESTORE_TAKEN, other=holder.id)
                 )
-            elif wanted[address] > 1:
-                twice.setdefault(address, account.id)
+            elif wanted[back.address] > 1:
                 result.skipped.append(account_skipped(back.known, Situation.RETURNED, SkipReason.RESTORE_TWICE))
             else:
                 restoring.append(back)
-        return restoring, twice
+        return restoring
 
-    def _newcomers(
+    def _creations(
         self,
+        returns: Returns,
         arrivals: Arrivals,
         ends: Mapping[int | None, AccountStatus | None],
-        coming: Iterable[Return],
-        twice: Mapping[str, int],
         result: Entries,
-    ) -> tuple[list[tuple[Newcomer, Move]], list[Skipped]]:
-        """Return who can get a new account, and the others with the reason why not."""
-        returning = {**twice, **{back.known.account.email.lower(): back.known.account.id for back in coming}}
-        rule = self.rules.actions[Situation.NEW]
-        cell = TABLE[Situation.NEW][State.NO_ACCOUNT][rule]
-        new: list[tuple[Newcomer, Move]] = []
-        skipped: list[Skipped] = []
-
+    ) -> list[tuple[Newcomer, Move]]:
+        """Return who can get a new account."""
+        cell = TABLE[Situation.NEW][State.NO_ACCOUNT][self.rules.actions[Situation.NEW]]
+        returning = {back.address: back.known.account.id for back in reversed(returns.restoring)}
+        new: list[Newcomer] = []
         for one in arrivals.newcomers:
-            if isinstance(cell, Move) and not self.marks.declined(one.object_id):
+            holder = self.holders.get(one.address)
+            reason, other = self._unwanted(one, cell, holder), None
+            if reason is None:
                 result.asking.add(one.object_id)
-            reason, other = self._obstacle(one, cell, arrivals.contested, ends, returning)
-            if reason is None and isinstance(cell, Move):
-                new.append((one, cell))
-            elif reason is not None:
-                question = (
-                    other is not None
-                    and reason is SkipReason.ADDRESS_TAKEN
-                    and not self.marks.someone_else(one.object_id, other)
-                )
-                skipped.append(
-                    Skipped(
-                        one.object_id,
-                        reason,
-                        Situation.NEW,
-                        name=one.person.name,
-                        email=one.address or one.person.mail,
-                        other=other,
-                        question=question,
-                    )
-                )
-        return new, skipped
+                reason, other = self._obstacle(one, holder, arrivals.contested, ends, returning)
+            if reason is None:
+                new.append(one)
+            else:
+                result.skipped.append(self._newcomer_skipped(one, reason, other))
+        return [(one, cell) for one in new if isinstance(cell, Move)]
+
+    def _unwanted(self, one: Newcomer, cell: Cell, holder: AccountFacts | None) -> SkipReason | None:
+        """Return why nothing is asked for a newcomer; an account that is here already is asked for in any case."""
+        if holder is not None and adoptable(holder):
+            return None
+        if isinstance(cell, SkipReason):
+            return cell
+        return SkipReason.DECLINED if self.marks.declined(one.object_id) else None
 
     def _obstacle(
         self,
         one: Newcomer,
-        cell: Move | SkipReason | None,
+        holder: AccountFacts | None,
         contested: Set[str],
         ends: Mapping[int | None, AccountStatus | None],
         returning: Mapping[str, int],
     ) -> tuple[SkipReason | None, int | None]:
-        """Return why a newcomer gets no account, and the account in the way; None where nothing is."""
-        holder = self.holders.get(one.address)
-        free = holder is None or ends.get(holder.id) is AccountStatus.DELETED
-        declined = self.marks.declined(one.object_id)
-        wanted = isinstance(cell, Move) or (holder is not None and adoptable(holder))
-        if wanted and not declined and one.address in contested:
-            return SkipReason.TWO_NEWCOMERS, None
-        if isinstance(cell, SkipReason):
-            return cell, None
-        if declined:
-            return SkipReason.DECLINED, None
+        """Return why a newcomer cannot get an account, and the account in the way; None where nothing is."""
         if not one.address:
             return SkipReason.NO_EMAIL, None
-        if holder is not None and not free:
+        if one.address in contested:
+            return SkipReason.TWO_NEWCOMERS, None
+        if holder is not None and ends.get(holder.id) is not AccountStatus.DELETED:
             if AccountStatus.PERSONAL in (holder.status, ends.get(holder.id)):
                 return SkipReason.ADDRESS_PERSONAL, holder.id
             return SkipReason.ADDRESS_TAKEN, holder.id
@@ -243,50 +227,55 @@ class JoiningRules:
             return SkipReason.ADDRESS_TAKEN, returning[one.address]
         return None, None
 
-    def _grant(
+    def _newcomer_skipped(self, one: Newcomer, reason: SkipReason, other: int | None) -> Skipped:
+        return Skipped(
+            one.object_id,
+            reason,
+            Situation.NEW,
+            name=one.person.name,
+            email=one.address or one.person.mail,
+            other=other,
+            question=reason is SkipReason.ADDRESS_TAKEN
+            and other is not None
+            and not self.marks.someone_else(one.object_id, other),
+        )
+
+    def _enter(
         self,
-        returns: Returns,
+        enabling: Iterable[Return],
         restoring: Iterable[Return],
-        new: Iterable[tuple[Newcomer, Move]],
-        licences: Licences,
         braked: bool,
+        licences: Licences,
         result: Entries,
     ) -> None:
-        """Give out the licences: those who wait, those who return, those who are new."""
-        for one in returns.waiting:
-            if licences.take():
-                result.changes.append(status_change(one, _ACTIVATE, because(evidence=LICENCE_FREE)))
-
-        entering = list(returns.enabling)
-        for back in restoring:
-            approved = self._approved(back.known.object_id, back.move)
-            if not approved and (braked or self._held_before(back.known.object_id, back.move)):
-                change = status_change(back.known, back.move, self._reason(Situation.RETURNED, BACK, ""))
-                result.held.append(Held(change, HoldCause.GROWTH))
-            else:
-                entering.append(back)
-        for back in sorted(entering, key=lambda back: back.order):
-            approved = back.move.kind is ChangeKind.RESTORE and self._approved(back.known.object_id, back.move)
+        """Let those in who return, as far as the brake does not stop them."""
+        for back in sorted([*enabling, *restoring], key=lambda back: back.order):
+            object_id = back.known.object_id
+            if back.move.kind in GROWTH and self._stopped(object_id, back.move, braked):
+                reason = self._reason(Situation.RETURNED, BACK, object_id)
+                result.held.append(Held(status_change(back.known, back.move, reason), HoldCause.GROWTH))
+                continue
+            approved = self._approved(object_id, back.move)
             move = licences.grant(back.move)
-            reason = self._reason(Situation.RETURNED, _evidence(move, BACK), self._via(back.known.object_id), approved)
+            reason = self._reason(Situation.RETURNED, _evidence(move, BACK), object_id, approved)
             result.changes.append(status_change(back.known, move, reason, approved=approved))
 
-        for newcomer, asked in new:
-            approved = self._approved(newcomer.object_id, asked)
-            held = not approved and (braked or self._held_before(newcomer.object_id, asked))
+    def _create(self, new: Iterable[tuple[Newcomer, Move]], braked: bool, licences: Licences, result: Entries) -> None:
+        """Let those in who are new, as far as the brake does not stop them."""
+        for one, asked in new:
+            approved = self._approved(one.object_id, asked)
+            held = self._stopped(one.object_id, asked, braked)
             move = asked if held else licences.grant(asked)
-            reason = self._reason(Situation.NEW, _evidence(move, IN_SCOPE), self._via(newcomer.object_id), approved)
-            change = creation(newcomer.person, newcomer.address, move, reason, approved=approved)
+            reason = self._reason(Situation.NEW, _evidence(move, IN_SCOPE), one.object_id, approved)
+            change = creation(one.person, one.address, move, reason, approved=approved)
             if held:
                 result.held.append(Held(change, HoldCause.GROWTH))
             else:
                 result.changes.append(change)
 
-    def _via(self, object_id: str) -> str:
-        return self.scope[object_id]
-
-    def _reason(self, situation: Situation, evidence: str, via: str, approved: bool = False) -> Because:
-        return because(situation, self.rules.actions[situation], APPROVED if approved else "", via, evidence)
+    def _reason(self, situation: Situation, evidence: str, object_id: str, approved: bool = False) -> Because:
+        decision = APPROVED if approved else ""
+        return because(situation, self.rules.actions[situation], decision, self.scope[object_id], evidence)
 
 
 def _evidence(move: Move, evidence: str) -> str:

@@ -20,7 +20,7 @@ from connectors.plan.marks import Marks
 from connectors.plan.situations import Known
 from connectors.plan.table import TABLE, Move
 from connectors.plan.values import Change, Held, Limits, Rules, Skipped
-from connectors.states import ChangeKind, HoldCause, Situation, SkipReason
+from connectors.states import DESTRUCTIVE, ChangeKind, HoldCause, Situation, SkipReason
 from tenants.states import AccountRole, AccountStatus
 
 _STRENGTH = {
@@ -69,10 +69,10 @@ class Question:
 
 @dataclass(slots=True)
 class Departures:
-    """Gather what is applied, held and skipped of the leavers, and how many licences that frees."""
+    """Gather what is applied, held (by object id) and skipped of the leavers, and how many licences that frees."""
 
     changes: list[Change] = field(default_factory=list)
-    held: list[Held] = field(default_factory=list)
+    held: dict[str, Held] = field(default_factory=dict)
     skipped: list[Skipped] = field(default_factory=list)
     licences_freed: int = 0
 
@@ -137,7 +137,7 @@ class LeavingRules:
         return (
             demand.situation is Situation.REMOVED
             and not self.marks.approved(leaver.known.object_id, demand.move.kind)
-            and (self.nobody_in_scope or self.marks.held(leaver.known.object_id, HoldCause.EMPTY_GROUP))
+            and (self.nobody_in_scope or self.marks.waits_for_group(leaver.known.object_id))
         )
 
     def leaving_administrators(self, leavers: Iterable[Leaver]) -> frozenset[int]:
@@ -183,7 +183,7 @@ class LeavingRules:
             if self.marks.approved(object_id, demand.move.kind):
                 self._apply([(leaver, demand)], result, approved=True)
                 return None
-            if self.marks.held(object_id, HoldCause.BRAKE):
+            if self.marks.covered(object_id, DESTRUCTIVE):
                 self._hold(leaver, demand, HoldCause.BRAKE, result)
                 return None
             if not self.waits_for_the_group(leaver, demand):
@@ -201,7 +201,11 @@ class LeavingRules:
             result.licences_freed += leaver.known.account.status is AccountStatus.ACTIVE
 
     def _hold(self, leaver: Leaver, demand: Demand, cause: HoldCause, result: Departures) -> None:
-        result.held.append(Held(self._change(leaver, demand), cause))
+        """Hold a change; a person has one hold, which shows the strongest, and the brake's covers the person."""
+        object_id = leaver.known.object_id
+        before = result.held.get(object_id)
+        change = self._change(leaver, demand) if before is None else before.change
+        result.held[object_id] = Held(change, cause)
 
     def _change(self, leaver: Leaver, demand: Demand, *, approved: bool = False) -> Change:
         situation = demand.situation

@@ -5,19 +5,37 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from connectors.plan.values import Mark
-from connectors.states import ChangeKind, HoldCause, MarkKind, Situation
+from connectors.states import DESTRUCTIVE, GROWTH, ChangeKind, HoldCause, MarkKind, Situation
 
 
 class Marks:
-    """Answer what is remembered about a person; `kept` are decisions this very run takes note of."""
+    """Answer what is remembered about a person."""
 
     def __init__(self, marks: Iterable[Mark]) -> None:
         self.all = tuple(marks)
         self._known = {(mark.object_id.lower(), mark.kind, mark.value) for mark in self.all}
-        self._held = {(mark.object_id.lower(), mark.other) for mark in self.all if mark.kind is MarkKind.HELD}
+        self._covered = {
+            (mark.object_id.lower(), family)
+            for mark in self.all
+            for family in (DESTRUCTIVE, GROWTH)
+            if mark.kind is MarkKind.HELD and mark.value in family and mark.other != HoldCause.EMPTY_GROUP
+        }
+        self._wait_for_group = {
+            mark.object_id.lower()
+            for mark in self.all
+            if mark.kind is MarkKind.HELD and mark.other == HoldCause.EMPTY_GROUP
+        }
 
-    def held(self, object_id: str, cause: HoldCause) -> bool:
-        return (object_id, cause) in self._held
+    def covered(self, object_id: str, family: frozenset[ChangeKind]) -> bool:
+        """Say whether an earlier hold of the brake covers whatever of a family of changes is asked of a person.
+
+        What destroys is one family, what creates or restores the other: who came back is not kept out by the first.
+        """
+        return (object_id, family) in self._covered
+
+    def waits_for_group(self, object_id: str) -> bool:
+        """Say whether a person's REMOVED change is held since nobody was in the sync group."""
+        return object_id in self._wait_for_group
 
     def approved(self, object_id: str, kind: ChangeKind) -> bool:
         return (object_id, MarkKind.APPROVED, kind) in self._known

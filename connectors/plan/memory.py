@@ -9,7 +9,7 @@ from connectors.directory import Snapshot
 from connectors.plan.marks import Marks
 from connectors.plan.situations import holding_now
 from connectors.plan.values import Change, Held, Mark, Skipped
-from connectors.states import HoldCause, MarkKind, Situation, SkipReason
+from connectors.states import DESTRUCTIVE, HoldCause, MarkKind, Situation, SkipReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class Findings:
     """Hold what a plan found, as far as marks depend on it.
 
     `asking` maps each cause of a hold to the people of whom the rules still ask something that it covers;
-    `returned` are those for whom RETURNED holds. `unread` are people nothing is known about.
+    `returned` are those for whom RETURNED holds. Of `unknown` people nothing is known.
     """
 
     snapshot: Snapshot
@@ -27,7 +27,7 @@ class Findings:
     skipped: Iterable[Skipped]
     asking: Mapping[HoldCause, Set[str]]
     returned: Set[str]
-    unread: Set[str]
+    unknown: Set[str]
 
 
 def remember(marks: Marks, findings: Findings, kept: Iterable[Mark]) -> tuple[frozenset[Mark], frozenset[Mark]]:
@@ -36,10 +36,10 @@ def remember(marks: Marks, findings: Findings, kept: Iterable[Mark]) -> tuple[fr
         Mark(held.change.object_id, MarkKind.HELD, held.change.kind.value, held.cause.value) for held in findings.held
     }
     before = frozenset(marks.all)
-    ended = _Endings(findings, holds)
+    endings = _Endings(findings, holds)
     return (
         frozenset((holds | set(kept)) - before),
-        frozenset(mark for mark in before - holds if ended.says(mark)),
+        frozenset(mark for mark in before - holds if endings.ended(mark)),
     )
 
 
@@ -47,56 +47,49 @@ class _Endings:
     """Answer whether a mark has come to its end."""
 
     def __init__(self, findings: Findings, holds: Set[Mark]) -> None:
-        self.snapshot = findings.snapshot
+        self.findings = findings
         self.complete = findings.snapshot.sync_group.complete
-        self.scope = findings.scope
-        self.unread = findings.unread
-        self.returned = findings.returned
-        self.asking = findings.asking
-        self.asked_anything = frozenset().union(*findings.asking.values())
-        self.approved = {(change.object_id, change.kind.value) for change in findings.changes if change.approved}
-        self.freed = {object_id for object_id, _ in self.approved}
-        self.held = {(hold.object_id, hold.other) for hold in holds}
-        self.waiting = {
+        self.approved = {change.object_id for change in findings.changes if change.approved}
+        self.held = {hold.object_id for hold in holds}
+        self.in_question = {
             (skip.object_id, str(skip.other)) for skip in findings.skipped if skip.reason is SkipReason.ADDRESS_TAKEN
         }
 
-    def says(self, mark: Mark) -> bool:
+    def ended(self, mark: Mark) -> bool:
         object_id = mark.object_id.lower()
         match mark.kind:
             case MarkKind.HELD:
-                return self._hold_ends(object_id, mark)
+                # One hold a person: what is shown of them now takes the place of what was shown before.
+                replaced = object_id in self.held or object_id in self.approved
+                return replaced or self._asked_no_more(object_id, HoldCause(mark.other))
             case MarkKind.APPROVED:
-                return (object_id, mark.value) in self.approved or (
-                    self._judged(object_id) and object_id not in self.asked_anything
-                )
+                cause = HoldCause.BRAKE if mark.value in DESTRUCTIVE else HoldCause.GROWTH
+                return object_id in self.approved or self._asked_no_more(object_id, cause)
             case MarkKind.KEPT:
-                return self._keep_ends(object_id, mark.value)
+                return self._over(object_id, mark.value)
             case MarkKind.DECLINED:
-                return self.complete and bool(self.scope) and object_id not in self.scope
-            case MarkKind.SOMEONE_ELSE:
-                return self.complete and (object_id, mark.value) not in self.waiting
+                return self._judged(object_id) and bool(self.findings.scope) and object_id not in self.findings.scope
+            case MarkKind.CONFIRMED:
+                return self._asked_no_more(object_id, HoldCause.ADMIN)
             case _:
-                # Decisions that are used once: what they allowed has happened, or cannot happen any more.
-                return self._judged(object_id)
+                return self._judged(object_id) and (object_id, mark.value) not in self.in_question
 
     def _judged(self, object_id: str) -> bool:
-        return self.complete and object_id not in self.unread
+        """Say whether the snapshot allows a conclusion about a person."""
+        return self.complete and object_id not in self.findings.unknown
 
-    def _hold_ends(self, object_id: str, mark: Mark) -> bool:
-        if (object_id, mark.other) in self.held or object_id in self.freed:
-            return True
-        return self._judged(object_id) and object_id not in self.asking[HoldCause(mark.other)]
+    def _asked_no_more(self, object_id: str, cause: HoldCause) -> bool:
+        return self._judged(object_id) and object_id not in self.findings.asking[cause]
 
-    def _keep_ends(self, object_id: str, situation: str) -> bool:
-        """Say whether it is positively known that the situation does not hold any more."""
-        person = self.snapshot.people.get(object_id)
-        if person is None and object_id not in self.snapshot.gone:
+    def _over(self, object_id: str, situation: str) -> bool:
+        """Say whether it is positively known that a kept situation does not hold any more."""
+        snapshot = self.findings.snapshot
+        person = snapshot.people.get(object_id)
+        if person is None and object_id not in snapshot.gone:
             return False
-        in_scope = object_id in self.scope
         if situation == Situation.RETURNED:
-            absent = bool(self.scope) or (person is not None and not person.enabled)
-            return self.complete and absent and object_id not in self.returned
-        if situation == Situation.REMOVED and not self.complete and person is not None:
+            return self.complete and object_id not in self.findings.returned
+        if situation == Situation.REMOVED and not self.complete:
             return False
+        in_scope = object_id in self.findings.scope
         return situation not in holding_now(person, in_scope=in_scope, complete=self.complete)

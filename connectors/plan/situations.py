@@ -185,16 +185,16 @@ def take_census(rules: Rules, snapshot: Snapshot, roster: Roster, marks: Marks) 
         unconfirmed=tuple(unconfirmed),
         newcomers=tuple(newcomers),
         skipped=tuple(skipped),
-        bars_ended=_bars_ended(snapshot.tenant_id, roster, scope),
+        bars_ended=_bars_ended(snapshot, roster, scope),
         unread=unread,
     )
 
 
-def _bars_ended(tenant_id: str, roster: Roster, scope: Mapping[str, str]) -> tuple[int, ...]:
+def _bars_ended(snapshot: Snapshot, roster: Roster, scope: Mapping[str, str]) -> tuple[int, ...]:
     """Return the deleted accounts whose owner a complete read of a group that is not empty does not show."""
     if not scope:
         return ()
-    tenant = tenant_id.lower()
+    tenant = snapshot.tenant_id.lower()
     return tuple(
         sorted(
             account.id
@@ -204,5 +204,6 @@ def _bars_ended(tenant_id: str, roster: Roster, scope: Mapping[str, str]) -> tup
             and account.object_id
             and account.tenant_id.lower() == tenant
             and account.object_id.lower() not in scope
+            and account.object_id.lower() not in snapshot.unread
         )
     )
