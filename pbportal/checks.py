@@ -1,4 +1,7 @@
-"""What a deployment must not be: told by ``manage.py check --deploy``, which ``./dev serve`` runs first."""
+"""What a deployment must not be, and how its queue must be set: told by ``manage.py check --deploy``.
+
+``./dev serve`` runs it first; every command runs the part about the queue.
+"""
 
 from typing import Any
 
@@ -31,3 +34,46 @@ def microsoft_is_microsoft(**kwargs: Any) -> list[CheckMessage]:
             )
         )
     return found
+
+
+@register("queue")
+def queue_is_as_measured(**kwargs: Any) -> list[CheckMessage]:
+    """Refuse queue settings under which tasks were seen to be lost, repeated, or stuck."""
+    return queue_faults(settings.Q_CLUSTER, settings.DATABASES["default"], settings.PBPORTAL_RUN_SECONDS_MOST)
+
+
+def queue_faults(queue: dict[str, Any], database: dict[str, Any], most_seconds: int) -> list[CheckMessage]:
+    """Judge the settings of the queue and of its database, where a run may take this long."""
+    sqlite = database["ENGINE"] == "django.db.backends.sqlite3"
+    share = queue["queue_limit"] / queue["workers"]
+    faults = {
+        "E011": (
+            queue["retry"] <= most_seconds * (share + 1) + 60 or queue["bulk"] != 1,
+            "a task could be handed out a second time while it waits or runs; raise retry, and keep bulk at 1",
+        ),
+        "E012": (
+            queue["max_attempts"] != 1 or not queue["ack_failures"],
+            "a task that failed would be repeated for ever; keep max_attempts at 1 and ack_failures on",
+        ),
+        "E013": (
+            queue["catch_up"],
+            "after an outage every connector would run once for each missed period; keep catch_up off",
+        ),
+        "E014": (
+            queue.get("orm") != "default" or queue.get("sync", False),
+            "a request would not be part of the transaction that makes it; keep orm at default and sync off",
+        ),
+        "E015": (
+            sqlite and database["OPTIONS"].get("transaction_mode") != "IMMEDIATE",
+            "most tasks would fail with a locked database; keep transaction_mode at IMMEDIATE",
+        ),
+        "E016": (
+            database.get("ATOMIC_REQUESTS", False),
+            "every page would hold the database's lock while it is made; keep ATOMIC_REQUESTS off",
+        ),
+    }
+    return [
+        Error(f"With these queue settings {sentence}.", id=f"pbportal.{number}")
+        for number, (wrong, sentence) in faults.items()
+        if wrong
+    ]

@@ -305,6 +305,8 @@ LOGGING = {
         # Both log request lines, and so whatever a URL carries, below this.
         "urllib3": {"level": "INFO"},
         "msal": {"level": "INFO"},
+        # Four lines for every task; its own log_level counts only where nothing else is set.
+        "django-q": {"level": "WARNING"},
     },
 }
 
