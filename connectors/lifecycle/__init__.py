@@ -16,7 +16,7 @@ from connectors.lifecycle.choices import (
     select_groups,
 )
 from connectors.lifecycle.credentials import correct, install, regenerate_token, replace_secret, token_matches, verify
-from connectors.lifecycle.life import activate, pause, remove, resume
+from connectors.lifecycle.life import activate, pause, remove, resume, synchronise
 from connectors.lifecycle.setup import Setup, carry_out, differences, prepare, twin_of
 from tenants.roles import Can
 
@@ -58,6 +58,7 @@ __all__ = [
     "save_limits",
     "save_rules",
     "select_groups",
+    "synchronise",
     "token_matches",
     "twin_of",
     "verify",

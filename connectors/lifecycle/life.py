@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
+from django.db import transaction
 from django.utils import timezone
 
 from connectors import schedule
 from connectors.decisions import Refused
 from connectors.lifecycle.rows import changing, interrupt, request_run, set_status
 from connectors.models import AccountLink, Connector, GroupLink
-from connectors.states import ConnectorStatus
+from connectors.states import ConnectorStatus, RunTrigger
+from connectors.sync.lease import refusal_of
 from tenants import roster
 from tenants.audit import Action, Actor, record
+from tenants.models import User
 from tenants.states import AccountStatus, ManagedBy
 
 ACTIVATED = Action(
@@ -81,6 +86,16 @@ def resume(connector: Connector, *, actor: Actor) -> Connector:
         request_run(row, actor)
         record(RESUMED, company=row.company, actor=actor, subject=row.name, detail={})
     return row
+
+
+def synchronise(connectors: Collection[Connector], *, actor: Actor) -> dict[int, str]:
+    """Ask for a run of each connector, at once; return, by id, the sentence why one does not run now."""
+    now = timezone.now()
+    refusals = {row.pk: sentence for row in connectors if (sentence := refusal_of(row, now))}
+    wanted = {row.pk: RunTrigger.MANUAL for row in connectors if row.pk not in refusals}
+    with transaction.atomic():
+        schedule.request_all(wanted, actor.pk if isinstance(actor, User) else None)
+    return refusals
 
 
 def remove(connector: Connector, *, actor: Actor) -> Connector:

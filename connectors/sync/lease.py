@@ -75,7 +75,7 @@ def take(connector_id: int, trigger: RunTrigger, clock: Callable[[], datetime]) 
     for _ in range(2):
         now = clock()
         connector = Connector.objects.select_related("company").get(pk=connector_id)
-        refusal = _refusal(connector, now)
+        refusal = refusal_of(connector, now)
         if refusal:
             return refusal
         free = Q(lease_token="") | Q(lease_until__lt=now)
@@ -103,7 +103,8 @@ def take(connector_id: int, trigger: RunTrigger, clock: Callable[[], datetime]) 
     return "Another run of this connector has just begun."
 
 
-def _refusal(connector: Connector, now: datetime) -> str:
+def refusal_of(connector: Connector, now: datetime) -> str:
+    """Return the sentence that says why a connector does not run now; '' where it may."""
     if connector.status == ConnectorStatus.SETUP_INCOMPLETE:
         return "The connector's setup is not finished: finish it and save."
     if connector.status == ConnectorStatus.REMOVED:
