@@ -14,7 +14,7 @@ class ConnectorStatus(Labelled):
 
 
 LIVE = frozenset({ConnectorStatus.WAITING, ConnectorStatus.CONNECTED, ConnectorStatus.UNAUTHORIZED})
-"""Statuses of a saved, not removed connector: the ones that have a schedule."""
+"""Statuses of a saved, not removed connector."""
 
 
 class Cloud(Labelled):

@@ -93,8 +93,8 @@ class Row:
         return {
             "name": self.name,
             "func": self.func,
-            "args": literal(self.args),
-            "kwargs": literal({"q_options": {"timeout": self.seconds}}) if self.seconds else None,
+            "args": repr(self.args),
+            "kwargs": repr({"q_options": {"timeout": self.seconds}}) if self.seconds else None,
             "hook": None,
             "schedule_type": Schedule.MINUTES,
             "minutes": self.minutes,
@@ -103,6 +103,11 @@ class Row:
             "cluster": None,
             "intended_date_kwarg": "due_at" if self.dated else None,
         }
+
+    def made(self, next_run: datetime) -> Schedule:
+        """Return the row, unsaved; raises TypeError for arguments that the scheduler could not read."""
+        literal(self.args)
+        return Schedule(**self.fields(), next_run=next_run)
 
     def next_run(self, now: datetime) -> datetime:
         """Return the next time of this row's phase: the same whenever and however often the row is written anew."""
@@ -193,7 +198,7 @@ def _mend(wanted: dict[str, Row], found: QuerySet[Any, dict[str, Any]], now: dat
             for start in range(0, len(wrong), ROWS_PER_STATEMENT):
                 Schedule.objects.filter(pk__in=wrong[start : start + ROWS_PER_STATEMENT]).delete()
             Schedule.objects.bulk_create(
-                [Schedule(**row.fields(), next_run=times.get(row.name) or row.next_run(now)) for row in missing],
+                [row.made(times.get(row.name) or row.next_run(now)) for row in missing],
                 batch_size=ROWS_PER_STATEMENT,
             )
     return len(wrong), len(missing)
