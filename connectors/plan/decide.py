@@ -18,7 +18,6 @@ from connectors.plan.lines import (
     SAME_IDENTITY,
     SAME_PERSON,
     account_change,
-    account_name,
     because,
     change_order,
     held_order,
@@ -27,7 +26,7 @@ from connectors.plan.lines import (
 from connectors.plan.marks import Marks
 from connectors.plan.memory import Findings, remember
 from connectors.plan.naming import follow_directory
-from connectors.plan.situations import Bond, Census, Known, take_census
+from connectors.plan.situations import RESTORABLE, Bond, Census, Known, account_name, disabled_newcomer, take_census
 from connectors.plan.values import (
     AccountFacts,
     Change,
@@ -55,6 +54,7 @@ _NEEDS_A_PERSON = frozenset(
         SkipReason.DELETED_BY_PERSON,
         SkipReason.HANDED_BACK,
         SkipReason.OTHER_CONNECTOR,
+        SkipReason.UNREAD,
     }
 )
 """Reasons that a connector shows as *people skipped*; the others are as the rules or a person want it."""
@@ -88,6 +88,7 @@ def plan_sync(rules: Rules, snapshot: Snapshot, roster: Roster, limits: Limits) 
     complete = snapshot.sync_group.complete
     marks = Marks(roster.marks)
     census = take_census(rules, snapshot, roster, marks)
+    empty = complete and not census.scope and not snapshot.unread
     holders = find_holders(roster.accounts)
     arrivals = meet_newcomers(rules, census, holders, marks, _owner_stays(snapshot, census))
     relinked = {one.account.id for one in arrivals.joined if one.bond is Bond.RELINKED}
@@ -105,7 +106,7 @@ def plan_sync(rules: Rules, snapshot: Snapshot, roster: Roster, limits: Limits) 
         limits=limits,
         marks=marks,
         at_start=at_start,
-        nobody_in_scope=complete and not census.scope,
+        nobody_in_scope=empty,
         left_out={person.object_id for person in census.left_out},
     )
     joining_rules = JoiningRules(
@@ -130,16 +131,23 @@ def plan_sync(rules: Rules, snapshot: Snapshot, roster: Roster, limits: Limits) 
             rules,
             snapshot.additional,
             roster.mirrors,
-            _active_at_the_end(known, census, draft.changes) if snapshot.additional else {},
+            _active_at_the_end(known, draft.changes) if snapshot.additional else {},
             roster.accounts,
             frozenset(
-                change.account_id
-                for change in draft.departures.changes
-                if change.account_id is not None and change.status in _LEAVES_EVERY_GROUP
+                [
+                    *(account.id for account in census.unread.values()),
+                    *(
+                        change.account_id
+                        for change in draft.departures.changes
+                        if change.account_id is not None and change.status in _LEAVES_EVERY_GROUP
+                    ),
+                ]
             ),
         )
     held = [Held(_bond(one), HoldCause.ADMIN) for one in unconfirmed] + draft.held
     skipped = [*census.skipped, *question.skipped, *draft.skipped]
+    # Whose account has just become another person's has none: in scope, that is a disabled newcomer.
+    skipped += [disabled_newcomer(one.person) for one in disowned if one.in_scope and one.person is not None]
     marks_set, marks_ended = remember(
         marks,
         Findings(
@@ -169,7 +177,7 @@ def plan_sync(rules: Rules, snapshot: Snapshot, roster: Roster, limits: Limits) 
         marks_ended=marks_ended,
         bars_ended=census.bars_ended,
         vouched_seen=tuple(sorted(one.account.id for one in known if one.account.vouched)),
-        attention=_attention(snapshot, census, held, skipped, draft.entries.licences_wanted),
+        attention=_attention(snapshot, empty, held, skipped, draft.entries.licences_wanted),
         in_scope=len(census.scope),
         licences_wanted=draft.entries.licences_wanted,
         second_look=_second_look(question.leavers, disowned, snapshot, census),
@@ -242,17 +250,14 @@ def _bond(one: Known) -> Change:
     )
 
 
-def _active_at_the_end(known: Iterable[Known], census: Census, changes: Iterable[Change]) -> Mapping[str, Member]:
+def _active_at_the_end(known: Iterable[Known], changes: Iterable[Change]) -> Mapping[str, Member]:
     """Return who has an Active account through this connector when the plan is done, by object id."""
     ends = {change.account_id: change.status for change in changes if change.account_id is not None}
     active: dict[str, Member] = {
-        object_id: account
-        for object_id, account in census.unread.items()
-        if account.link is not None and account.status is AccountStatus.ACTIVE
+        one.object_id: one.account
+        for one in known
+        if ends.get(one.account.id, one.account.status) is AccountStatus.ACTIVE
     }
-    for one in known:
-        if ends.get(one.account.id, one.account.status) is AccountStatus.ACTIVE:
-            active[one.object_id] = one.account
     for change in changes:
         if change.account_id is None and change.status is AccountStatus.ACTIVE:
             active[change.object_id] = change
@@ -261,7 +266,7 @@ def _active_at_the_end(known: Iterable[Known], census: Census, changes: Iterable
 
 def _attention(
     snapshot: Snapshot,
-    census: Census,
+    empty: bool,
     held: Iterable[Held],
     skipped: Iterable[Skipped],
     licences_wanted: int,
@@ -273,7 +278,7 @@ def _attention(
         found.add(Attention.SYNC_GROUP_MISSING)
     elif group.state is GroupState.UNREADABLE:
         found.add(Attention.SYNC_GROUP_UNREADABLE)
-    elif not census.scope:
+    elif empty:
         found.add(Attention.SYNC_GROUP_EMPTY)
     if any(reading.state is GroupState.UNREADABLE for reading in snapshot.additional):
         found.add(Attention.GROUP_UNREADABLE)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from connectors.directory import Person, Snapshot
@@ -18,6 +18,7 @@ _DISABLED = frozenset({Situation.DISABLED})
 _REMOVED = frozenset({Situation.REMOVED})
 _DISABLED_AND_REMOVED = _DISABLED | _REMOVED
 _DELETED = frozenset({Situation.DELETED})
+RESTORABLE = (State.DELETED, State.DELETED_DISABLED)
 _RANK = {State.BARRED: 1, State.DELETED: 2, State.DELETED_DISABLED: 2}
 
 
@@ -70,6 +71,11 @@ class Census:
     unread: Mapping[str, AccountFacts]
 
 
+def account_name(account: AccountFacts) -> str:
+    """Return the name to show for an account."""
+    return f"{account.first_name} {account.last_name}".strip() or account.email
+
+
 def find_scope(rules: Rules, snapshot: Snapshot) -> tuple[Mapping[str, str], tuple[LeftOut, ...]]:
     """Return the people in scope with the nested group each came through, and those a setting leaves out."""
     members = snapshot.sync_group.members
@@ -89,7 +95,7 @@ def find_scope(rules: Rules, snapshot: Snapshot) -> tuple[Mapping[str, str], tup
     return scope, tuple(left_out)
 
 
-def find_owners(tenant_id: str, accounts: tuple[AccountFacts, ...]) -> dict[str, tuple[AccountFacts, State]]:
+def find_owners(tenant_id: str, accounts: Iterable[AccountFacts]) -> dict[str, tuple[AccountFacts, State]]:
     """Return the account of each person of the tenant who has, or may get back, one."""
     tenant = tenant_id.lower()
     owners: dict[str, tuple[AccountFacts, State]] = {}
@@ -126,7 +132,9 @@ def take_census(rules: Rules, snapshot: Snapshot, roster: Roster, marks: Marks) 
     """Return who is who. Where the sync group is not complete, only accounts that are linked are known."""
     complete = snapshot.sync_group.complete
     scope, left_out = find_scope(rules, snapshot)
-    owners = find_owners(snapshot.tenant_id, roster.accounts)
+    lifted = bars_ended(snapshot, roster.accounts, scope)
+    accounts = (replace(account, barred=False) if account.id in lifted else account for account in roster.accounts)
+    owners = find_owners(snapshot.tenant_id, accounts)
     people, gone = snapshot.people, snapshot.gone
     known: list[Known] = []
     unconfirmed: list[Known] = []
@@ -147,6 +155,10 @@ def take_census(rules: Rules, snapshot: Snapshot, roster: Roster, marks: Marks) 
         person = people.get(object_id)
         if person is None and object_id not in gone:
             unread[object_id] = account
+            if object_id in snapshot.unread and account.link is not None and state not in RESTORABLE:
+                skipped.append(
+                    Skipped(object_id, SkipReason.UNREAD, None, account.id, account_name(account), account.email)
+                )
             continue
         found = Known(
             account,
@@ -168,15 +180,7 @@ def take_census(rules: Rules, snapshot: Snapshot, roster: Roster, marks: Marks) 
         if member.enabled:
             newcomers.append(member)
         else:
-            skipped.append(
-                Skipped(
-                    object_id,
-                    SkipReason.DISABLED_NEWCOMER,
-                    Situation.DISABLED,
-                    name=member.name,
-                    email=member.mail,
-                )
-            )
+            skipped.append(disabled_newcomer(member))
 
     return Census(
         scope=scope,
@@ -185,25 +189,30 @@ def take_census(rules: Rules, snapshot: Snapshot, roster: Roster, marks: Marks) 
         unconfirmed=tuple(unconfirmed),
         newcomers=tuple(newcomers),
         skipped=tuple(skipped),
-        bars_ended=_bars_ended(snapshot, roster, scope),
+        bars_ended=tuple(sorted(lifted)),
         unread=unread,
     )
 
 
-def _bars_ended(snapshot: Snapshot, roster: Roster, scope: Mapping[str, str]) -> tuple[int, ...]:
+def disabled_newcomer(person: Person) -> Skipped:
+    """Return the line of somebody in scope who is disabled and has no account."""
+    return Skipped(
+        person.object_id, SkipReason.DISABLED_NEWCOMER, Situation.DISABLED, name=person.name, email=person.mail
+    )
+
+
+def bars_ended(snapshot: Snapshot, accounts: Iterable[AccountFacts], scope: Mapping[str, str]) -> frozenset[int]:
     """Return the deleted accounts whose owner a complete read of a group that is not empty does not show."""
     if not scope:
-        return ()
+        return frozenset()
     tenant = snapshot.tenant_id.lower()
-    return tuple(
-        sorted(
-            account.id
-            for account in roster.accounts
-            if account.barred
-            and account.status is AccountStatus.DELETED
-            and account.object_id
-            and account.tenant_id.lower() == tenant
-            and account.object_id.lower() not in scope
-            and account.object_id.lower() not in snapshot.unread
-        )
+    return frozenset(
+        account.id
+        for account in accounts
+        if account.barred
+        and account.status is AccountStatus.DELETED
+        and account.object_id
+        and account.tenant_id.lower() == tenant
+        and account.object_id.lower() not in scope
+        and account.object_id.lower() not in snapshot.unread
     )

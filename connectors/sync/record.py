@@ -11,7 +11,7 @@ from django.db.models import F
 
 from connectors.models import Connector, SyncChange, SyncRun
 from connectors.plan import Change, Held, LeftOut, Skipped, SyncPlan
-from connectors.states import Outcome, RunState, RunTrigger, SkipReason
+from connectors.states import ChangeKind, Outcome, RunState, RunTrigger, SkipReason
 from tenants.models import User
 
 LINES_PER_STATEMENT = 1_000
@@ -78,12 +78,20 @@ def line(run: SyncRun, change: Change, outcome: Outcome, at: datetime, *, accoun
         object_id=change.object_id,
         name=change.name[:400],
         email=change.email[:320],
-        group_name=change.after[:256] if change.directory_group_id else "",
+        group_name=_group_name(change)[:256],
         before=change.before[:400],
         after=change.after[:400],
         because=because.sentence(),
         approved=change.approved,
     )
+
+
+def _group_name(change: Change) -> str:
+    if not change.directory_group_id:
+        return ""
+    # What happens to a group carries its name; who joins or leaves one carries it as what is, or was.
+    membership = change.kind in (ChangeKind.GROUP_JOIN, ChangeKind.GROUP_LEAVE)
+    return change.after or change.before if membership else change.name
 
 
 def findings_digest(plan: SyncPlan) -> str:

@@ -119,6 +119,25 @@ def test_a_preview_is_the_very_plan_of_the_run_and_writes_nothing(stage: Stage) 
     ]
 
 
+def test_a_line_about_a_group_carries_the_groups_name(stage: Stage) -> None:
+    engineers, ada = stage.groups["Engineers"], stage.people["ada"]
+    stage.tenant.add_member(engineers.id, ada.id)
+    stage.run()
+    stage.tenant.rename_group(engineers.id, "Builders")
+    stage.tenant.remove_member(engineers.id, ada.id)
+    stage.run()
+    stage.tenant.delete_group(engineers.id)
+    stage.run()
+    lines = SyncChange.objects.filter(connector=stage.connector).exclude(group_name="").order_by("pk")
+    assert list(lines.values_list("kind", "group_name")) == [
+        ("group_create", "Engineers"),
+        ("group_join", "Engineers"),
+        ("group_rename", "Builders"),
+        ("group_leave", "Engineers"),
+        ("group_hand_back", "Builders"),
+    ]
+
+
 # Reads that fail change nothing
 
 
