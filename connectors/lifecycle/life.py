@@ -112,37 +112,21 @@ def remove(connector: Connector, *, actor: Actor) -> Connector:
         schedule.clear(row.pk)
         row.marks.all().delete()
         fields += set_status(row, ConnectorStatus.REMOVED)
-        row.removed_at = timezone.now()
-        row.secret = None
-        row.secret_expires_on = row.throttled_until = row.unreachable_since = row.paused_at = row.quiet_until = None
-        row.token_hash = row.run_again = row.failure = row.quiet_digest = row.paused_by = row.pause_reason = ""
-        row.attention = []
+        for name in (*_UNSET, *_EMPTIED):
+            setattr(row, name, None if name in _UNSET else "")
+        row.removed_at, row.attention = timezone.now(), []
         row.generation += 1
         row.settings_revision += 1
-        row.save(update_fields=[*fields, *_GONE])
+        fields += [*_UNSET, *_EMPTIED, "removed_at", "attention", "generation", "settings_revision"]
+        row.save(update_fields=fields)
         detail = {"accounts": accounts, "groups": groups}
         record(REMOVED, company=row.company, actor=actor, subject=row.name, detail=detail)
     return row
 
 
-_GONE = [
-    "removed_at",
-    "secret",
-    "secret_expires_on",
-    "throttled_until",
-    "unreachable_since",
-    "paused_at",
-    "paused_by",
-    "pause_reason",
-    "quiet_digest",
-    "quiet_until",
-    "token_hash",
-    "run_again",
-    "failure",
-    "attention",
-    "generation",
-    "settings_revision",
-]
+# What a removed connector does not keep.
+_UNSET = ("secret", "secret_expires_on", "paused_at", "throttled_until", "unreachable_since", "quiet_until")
+_EMPTIED = ("token_hash", "paused_by", "pause_reason", "failure", "quiet_digest", "run_again")
 
 
 def _hand_back(row: Connector) -> tuple[int, int]:

@@ -19,7 +19,8 @@ from pbportal.sealed import Unreadable
 from tenants.models import Company
 from tenants.roster import Refused
 
-SECRET_VARIABLE = "PBPORTAL_CLIENT_SECRET"  # noqa: S105 (the name of a variable)
+VARIABLE = "PBPORTAL_CLIENT_SECRET"
+"""Where a client secret may stand in the environment."""
 
 
 class Failed(Exception):
@@ -112,7 +113,7 @@ def who() -> str:
 
 def read_secret() -> str:
     """Return the client secret from the environment, or else from standard input; never from an argument."""
-    told = os.environ.get(SECRET_VARIABLE, "")
+    told = os.environ.get(VARIABLE, "")
     if told:
         return told
     if sys.stdin.isatty():

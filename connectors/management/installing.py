@@ -11,7 +11,7 @@ from django.core.management.base import CommandParser
 
 from connectors import lifecycle
 from connectors.lifecycle import Setup
-from connectors.management.console import SECRET_VARIABLE, Failed, add_json, find_company, read_secret, who
+from connectors.management.console import VARIABLE, Failed, add_json, find_company, read_secret, who
 from connectors.models import Connector
 from connectors.states import RULE_CHOICES, Cloud, Situation
 
@@ -36,7 +36,7 @@ def add_arguments(parser: CommandParser) -> None:
     parser.add_argument("--allow-onmicrosoft", action="store_true", help="take addresses at *.onmicrosoft.com")
     parser.add_argument("--no-invitations", action="store_true", help="send no invitations to new accounts")
     parser.add_argument("--dry-run", action="store_true", help="prove and resolve everything, save nothing")
-    parser.epilog = f"The client secret is read from {SECRET_VARIABLE}, or else from standard input."
+    parser.epilog = f"The client secret is read from {VARIABLE}, or else from standard input."
     add_json(parser)
 
 

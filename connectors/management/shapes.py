@@ -9,7 +9,7 @@ from typing import Any
 from connectors.attention import Need
 from connectors.models import Connector, SyncChange, SyncRun
 from connectors.plan import Change, SyncPlan
-from connectors.states import Cloud, ConnectorStatus, Outcome, RunState, SkipReason
+from connectors.states import ConnectorStatus, Outcome, RunState, SkipReason
 
 
 def connector_shape(connector: Connector, needs: Sequence[Need], *, groups: int) -> dict[str, Any]:
@@ -137,11 +137,6 @@ def summary(run: SyncRun) -> str:
         return f"{state}: nothing to do. {run.in_scope} people in scope, {run.requests} requests."
     counted = ", ".join(f"{key.replace('.', ' ').replace('_', ' ')} {count}" for key, count in run.counts.items())
     return f"{state}: {counted or 'nothing to do'}. {run.in_scope} people in scope, {run.requests} requests."
-
-
-def cloud_label(connector: Connector) -> str:
-    """Return the name of the connector's cloud."""
-    return Cloud(connector.cloud).label
 
 
 def moment(at: datetime | None) -> str:

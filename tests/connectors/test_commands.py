@@ -684,6 +684,14 @@ def test_who_owns_an_account_is_decided_from_a_script(db: None, emulator: Emulat
     )
 
 
+def test_who_has_no_name_on_the_machine_is_named_by_number(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 1_987_654)
+    manage("connector", "pause", stage.connector.pk)
+    assert stage.refreshed().paused_by == "Command line (1987654)"
+
+
 # The command line itself
 
 

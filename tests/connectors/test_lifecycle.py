@@ -133,8 +133,9 @@ def test_a_whole_setup_step_by_step(
         connector, actions={Situation.DELETED: Action.DELETE}, settings={"leave_out_guests": True}, actor=ACTOR
     )
     assert (scheduled(connector), queued()) == (False, 0)
-    row = lifecycle.activate(connector, actor=ACTOR)
-    assert row.status == ConnectorStatus.WAITING
+    for _ in range(2):
+        row = lifecycle.activate(connector, actor=ACTOR)
+        assert row.status == ConnectorStatus.WAITING
     assert (scheduled(connector), queued()) == (True, 1)
     row = fresh(connector)
     assert (row.sync_group_id, row.sync_group_name, row.leave_out_guests) == (staff.id, "Password Boss Users", True)
@@ -324,6 +325,24 @@ def test_a_proof_that_somebody_overtook_is_not_saved(stage: Stage) -> None:
     assert (fresh(stage.connector).generation, acts()) == (9, [])
 
 
+def test_a_rejection_that_somebody_overtook_is_not_saved(stage: Stage) -> None:
+    stage.tenant.revoke_consent(stage.app.client_id)
+    stage.emulator.faults.add(
+        path="/oauth2/v2.0/token",
+        call=lambda: Connector.objects.filter(pk=stage.connector.pk).update(generation=9),
+    )
+    with pytest.raises(ConsentMissing):
+        lifecycle.verify(stage.connector, actor=ACTOR)
+    assert (fresh(stage.connector).status, acts()) == (ConnectorStatus.WAITING, [])
+
+
+def test_nothing_is_asked_for_a_connector_without_credentials(emulator: Emulator, company: Company) -> None:
+    connector = Connector.objects.create(company=company)
+    sentence, _ = refusal(lambda: lifecycle.verify(connector, actor=ACTOR))
+    assert sentence == "Enter the Tenant ID, the Client ID and the client secret first."
+    assert emulator.journal.where() == []
+
+
 # The secret and the token
 
 
@@ -474,6 +493,18 @@ def test_a_chosen_group_that_was_deleted_since_does_not_prevent_other_changes(st
         actor=ACTOR,
     )
     assert list(fresh(stage.connector).selected_groups.values_list("name", flat=True)) == ["Engineers", "Drivers"]
+
+
+def test_groups_of_a_tenant_that_was_changed_meanwhile_are_not_saved(
+    tenant: Tenant, typed: dict[str, Any], company: Company
+) -> None:
+    group = tenant.add_group("Password Boss Users")
+    connector = lifecycle.install(company, **typed, actor=ACTOR)
+    lifecycle.verify(connector, actor=ACTOR)
+    tenant.emulator.faults.add(path="/groups", call=lambda: Connector.objects.update(tenant_id=""))
+    sentence, _ = refusal(lambda: lifecycle.select_groups(connector, sync_group_id=group.id, actor=ACTOR))
+    assert sentence == "The connection was changed meanwhile. Verify it, and choose the groups again."
+    assert fresh(connector).sync_group_id == ""
 
 
 def test_microsoft_is_asked_outside_of_every_transaction(db: None, emulator: Emulator) -> None:

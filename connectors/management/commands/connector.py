@@ -12,7 +12,7 @@ from connectors.decisions import holds_digest, holds_of
 from connectors.entra import is_guid
 from connectors.management import checking, installing
 from connectors.management.console import (
-    SECRET_VARIABLE,
+    VARIABLE,
     ConsoleCommand,
     Failed,
     add_connector,
@@ -87,7 +87,7 @@ def _secret_arguments(parser: CommandParser) -> None:
     parser.add_argument(
         "--secret-expires", type=installing.day, metavar="YYYY-MM-DD", help="the day on which it expires"
     )
-    parser.epilog = f"The new secret is read from {SECRET_VARIABLE}, or else from standard input."
+    parser.epilog = f"The new secret is read from {VARIABLE}, or else from standard input."
 
 
 def _replace_secret(options: Mapping[str, Any]) -> Told:
