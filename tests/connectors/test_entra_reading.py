@@ -483,7 +483,9 @@ def test_trap_17_a_restored_person_is_back_with_their_groups(scene: Scene) -> No
     scene.tenant.add_member(crew.id, person.id)
     before = scene.read(known=[person.id], additional=[crew.id])
     scene.tenant.soft_delete_user(person.id)
-    assert dict(scene.read(additional=[crew.id]).additional[0].members) == {}
+    without = scene.read(known=[person.id], additional=[crew.id])
+    assert without.gone == {person.id}
+    assert dict(without.additional[0].members) == {}
     scene.tenant.restore_user(person.id)
     assert scene.read(known=[person.id], additional=[crew.id]) == before
 
@@ -697,7 +699,9 @@ def test_trap_28_a_person_is_their_id_whatever_address_they_have(scene: Scene) -
     assert list(scene.read(known=[ada.id]).unread) == [ada.id]
 
 
-def test_trap_29_what_is_no_person_is_passed_over(scene: Scene) -> None:
+@pytest.mark.parametrize("roles", [("Group.Read.All", "User.Read.All"), ("Directory.Read.All", "Member.Read.Hidden")])
+def test_trap_29_what_is_no_person_is_passed_over(roles: tuple[str, ...]) -> None:
+    scene = Scene(roles=roles)  # with the wider permission a device shows its name, and that it is enabled
     person = scene.hire("Ada Byron")
     for other in (
         scene.tenant.add_device("Laptop"),
@@ -712,3 +716,4 @@ def test_trap_29_what_is_no_person_is_passed_over(scene: Scene) -> None:
     snapshot = scene.read(scene.directory(session=session))
     assert set(snapshot.people) == {person.id}
     assert dict(snapshot.sync_group.members) == {person.id: ""}
+    assert scene.asked("/users") == []

@@ -1,0 +1,13 @@
+"""Known mistakes that a test must notice, each as a small change of a production file."""
+
+from __future__ import annotations
+
+from tests.mistakes import reading
+from tests.mistakes.row import Mistake, Patch
+
+ALL: tuple[Mistake, ...] = (*reading.MISTAKES,)
+
+TRAPS = (*range(1, 7), *range(10, 26), *range(27, 30))
+"""The traps that concern reading, tokens or identity; the others belong to pages and notifications."""
+
+__all__ = ["ALL", "TRAPS", "Mistake", "Patch"]
