@@ -1,0 +1,114 @@
+"""`python -m tests.demo`: the whole portal on this machine until Ctrl-C, or with `--once` the story played through."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.demo.environment import STATE, AlreadyRunning, owning
+from tests.demo.portal import DidNotStart, Portal, running
+
+
+def main() -> int:
+    """Run the demo as the command line says; return the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="./dev demo",
+        description="The portal with made-up companies and an emulated Microsoft, on this machine alone.",
+    )
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument("--once", action="store_true", help="play the story through and say what happened, then end")
+    group.add_argument("--fresh", action="store_true", help="forget what an earlier demo left, and start over")
+    words = parser.parse_args()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, frame: sys.exit(128 + number))
+    try:
+        return once() if words.once else stay(fresh=words.fresh)
+    except DidNotStart as failure:
+        print(failure, file=sys.stderr)
+        return 1
+    except AlreadyRunning:
+        print("A demo is running already, over the same data. End that one first.", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 0
+
+
+def once() -> int:
+    """Play the story in a folder of its own, which is gone afterwards."""
+    began = time.monotonic()
+    with (
+        tempfile.TemporaryDirectory(prefix="pbportal-demo-") as folder,
+        running(Path(folder), say=_say, prepare=_seed) as portal,
+    ):
+        from tests.demo.story import play
+
+        _say(f"The portal runs at {portal.url}, {time.monotonic() - began:.0f} seconds after the start.")
+        return 0 if play(portal, _say, began=began) else 1
+
+
+def stay(*, fresh: bool) -> int:
+    """Run until Ctrl-C; the next start finds everything again."""
+    with owning(STATE):
+        if fresh:
+            for found in STATE.iterdir():
+                if found.is_dir():
+                    shutil.rmtree(found)
+                elif found.name != "lock":
+                    found.unlink()
+        with running(STATE, say=_say, prepare=_seed) as portal:
+            from tests.demo import seed
+
+            seed.connect_all()
+            _say(_where_to_look(portal))
+            while (ended := portal.processes.ended()) is None:
+                time.sleep(0.5)
+            _say(f"The {ended.name} has ended by itself. It said:\n{ended.last_words()}")
+            return 1
+
+
+def _seed() -> None:
+    from tests.demo import seed
+
+    seed.seed()
+
+
+def _where_to_look(portal: Portal) -> str:
+    from connectors.models import Connector
+    from tests import world
+    from tests.demo import seed
+    from tests.entra_emulator import people
+
+    client_id, secret = people.portal_application(people.SABLE_STREET)
+    who = "\n".join(f"    {email:40} {what}" for email, what in seed.PEOPLE)
+    connected = "\n".join(f"    {row.company.name:40} {row.get_cloud_display()}" for row in Connector.objects.all())
+    return f"""
+Partner portal   {portal.url}/partner/
+Health           {portal.url}/healthz and {portal.url}/readyz
+Microsoft        {portal.microsoft_url} (emulated; {portal.microsoft_url}/_control/tenants lists its tenants)
+Logs and data    {portal.settings_file.parent}
+
+Everybody's password is “{world.PASSWORD}”:
+{who}
+
+Connected, and synchronised every five minutes:
+{connected}
+Not connected yet: Sable Street Brewing. In another terminal:
+    export PBPORTAL_ENV_FILE={portal.settings_file}
+    ./dev manage connectors
+    echo '{secret}' | ./dev manage connector install --company "Sable Street Brewing" \\
+        --tenant {people.SABLE_STREET} --client-id {client_id} --sync-group "{people.SYNC_GROUP}"
+
+Ctrl-C ends everything. The next start goes on from here; --fresh starts over."""
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
