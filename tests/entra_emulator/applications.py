@@ -16,6 +16,7 @@ from tests.entra_emulator.objects import (
     ServicePrincipal,
     directory_id,
 )
+from tests.entra_emulator.signing import SigningKeys
 from tests.entra_emulator.verbs import verb
 
 if TYPE_CHECKING:
@@ -29,6 +30,13 @@ class Applications:
     id: str
     name: str
     service_principals: dict[str, ServicePrincipal]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.signing = SigningKeys()
+        self.administrators: set[str] = set()
+        self.users_may_consent = True
+        self._consents: dict[tuple[str, str], set[str]] = {}
 
     def _number(self) -> int:
         raise NotImplementedError
@@ -130,6 +138,36 @@ class Applications:
         principal.effective_at = now + timedelta(seconds=delay)
         self._touch(principal)
         return principal
+
+    @verb
+    def make_administrator(self, user_id: str) -> None:
+        """Let a person consent for the whole tenant."""
+        self.administrators.add(user_id.lower())
+
+    @verb
+    def forbid_user_consent(self) -> None:
+        """Let only administrators consent to applications, as many tenants do."""
+        self.users_may_consent = False
+
+    @verb
+    def add_redirect_uris(self, client_id: str, *uris: str) -> Application:
+        """Register further redirect URIs."""
+        application = self._registration(client_id)
+        application.redirect_uris += [uri for uri in uris if uri not in application.redirect_uris]
+        return application
+
+    @verb
+    def rotate_signing_key(self) -> None:
+        """Sign ID tokens with a new key from now on."""
+        self.signing.rotate()
+
+    def consent_of_person(self, client_id: str, user_id: str, scopes: Iterable[str]) -> None:
+        """Remember what a person consented to; the application is known in the tenant from then on."""
+        self._ensure_principal(self._registration(client_id, anywhere=True))
+        self._consents.setdefault((client_id, user_id), set()).update(scopes)
+
+    def consented_scopes(self, client_id: str, user_id: str) -> set[str]:
+        return self._consents.get((client_id, user_id), set())
 
     @verb
     def revoke_consent(self, client_id: str, roles: Iterable[str] | None = None) -> ServicePrincipal:

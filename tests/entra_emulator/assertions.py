@@ -1,4 +1,4 @@
-"""Client assertions signed with a certificate; the only part of the emulator that needs ``cryptography``."""
+"""Client assertions signed with a certificate."""
 
 from __future__ import annotations
 

@@ -50,7 +50,9 @@ class _Who:
 class Emulator:
     """Microsoft login and Graph of all four clouds over tenants in memory.
 
-    ``throttling`` False turns the accounting of resource units off. ``token_lifetime`` is in seconds.
+    ``throttling`` False turns the accounting of resource units off. ``token_lifetime`` is in seconds, and so is
+    ``consent_delay``, after which an administrator's consent in a browser takes effect. ``consent_refusal`` says how
+    a declined consent comes back: "documented" or "seen".
     Everything random is drawn from ``seed``, except request ids.
     """
 
@@ -59,6 +61,8 @@ class Emulator:
         self.seed = seed
         self.throttling = True
         self.token_lifetime = 3599
+        self.consent_delay = 0.0
+        self.consent_refusal = "documented"
         self.lock = threading.RLock()
         self.key = key_of(str(seed))
         self.reset()

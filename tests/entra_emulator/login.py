@@ -1,4 +1,4 @@
-"""Microsoft login: discovery, and the token endpoint for client credentials with its AADSTS errors."""
+"""Microsoft login: discovery, keys, and the token endpoint for both grants with its AADSTS errors."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from urllib.parse import unquote_plus
 
 from tests.entra_emulator.clouds import CLOUDS, CLOUDS_OF_LOGIN_HOST, Cloud
 from tests.entra_emulator.directory import Tenant
+from tests.entra_emulator.interactive import Interactive, verifier_fits
 from tests.entra_emulator.objects import Application, ServicePrincipal
 from tests.entra_emulator.tokens import sign_jwt
 from tests.entra_emulator.wire import Answer, Request
@@ -63,6 +64,11 @@ AADSTS = {
     90024: ("temporarily_unavailable", 503, "The request budget is exceeded."),
     90033: ("temporarily_unavailable", 503, "A transient error has occurred. Please try again."),
     90090: ("server_error", 500, "The service failed."),
+    54005: ("invalid_grant", 400, "OAuth2 authorization code was already redeemed."),
+    70000: ("invalid_grant", 400, "The provided value for the input parameter 'code' is not valid."),
+    70008: ("invalid_grant", 400, "The provided authorization code has expired."),
+    500112: ("invalid_client", 400, "The reply address '{why}' is not the one the authorization code was asked with."),
+    501481: ("invalid_grant", 400, "The Code_Verifier does not match the code_challenge of the request."),
 }  # fmt: skip
 WITH_ERROR_URI = {7000215, 7000222, 7000218, 700016, 90002, 900144, 500011, 700027, 90033}
 
@@ -88,6 +94,7 @@ class Login:
 
     def __init__(self, emulator: Emulator) -> None:
         self.emulator = emulator
+        self.interactive = Interactive(emulator)
         self._failures: dict[tuple[str, str], deque[float]] = {}
 
     # --- routing -------------------------------------------------------------------------------
@@ -103,7 +110,12 @@ class Login:
             if rest in ("v2.0/.well-known/openid-configuration", ".well-known/openid-configuration"):
                 return self._openid_configuration(request, segments[0])
             if rest == "discovery/v2.0/keys":
-                return Answer.json(200, {"keys": []})
+                return self._keys(request, segments[0])
+            if rest == "oauth2/v2.0/authorize":
+                return self.interactive.authorize(request, segments[0])
+            if rest in ("adminconsent", "v2.0/adminconsent"):
+                version = 2 if rest.startswith("v2.0/") else 1
+                return self.interactive.admin_consent(request, segments[0], version=version)
             if rest == "oauth2/v2.0/token":
                 return self._token(request, segments[0])
         except Refused as refusal:
@@ -114,8 +126,8 @@ class Login:
         """Tell tenant and client of a request without judging it."""
         segments = [part for part in request.path.split("/") if part]
         tenant = self._tenant_at(request.host, segments[0]) if segments else None
-        client_id = None
-        if request.method == "POST":
+        client_id = request.params.get("client_id")
+        if request.method == "POST" and client_id is None:
             client_id = request.form.get("client_id") or (self._basic(request) or ("", ""))[0] or None
         return Asked(tenant.id if tenant else None, client_id.lower() if client_id else None)
 
@@ -242,9 +254,11 @@ class Login:
     def _issue(self, request: Request, segment: str) -> Answer:
         if request.method != "POST":
             raise Refused(900561)
+        form = request.form
+        if form.get("grant_type") == "authorization_code":
+            return self._redeem(request, segment)
         tenant = self._find_tenant(request.host, segment)
         assert tenant is not None
-        form = request.form
         basic = self._basic(request)
         client_id = form.get("client_id") or (basic[0] if basic else "")
         for name, value in (("grant_type", form.get("grant_type")), ("client_id", client_id)):
@@ -258,6 +272,40 @@ class Login:
         application, principal = self._application(tenant, client_id)
         by_certificate = self._authenticate(request, tenant, application, form, basic)
         return self._token_answer(tenant, cloud, application, principal, by_certificate)
+
+    def _redeem(self, request: Request, segment: str) -> Answer:
+        """Give the tokens of an authorization code (entra-docs v2-oauth2-auth-code-flow.md, *Redeem a code*)."""
+        form, basic = request.form, self._basic(request)
+        client_id = (form.get("client_id") or (basic[0] if basic else "")).lower()
+        for name, value in (("client_id", client_id), ("code", form.get("code"))):
+            if not value:
+                raise Refused(900144, why=name)
+        named = self._find_tenant(request.host, segment, pseudo=True)
+        code = self.interactive.codes.get(form["code"])
+        if code is None or code.client_id != client_id or named not in (None, code.tenant):
+            raise Refused(70000)
+        application, _ = self._application(code.tenant, client_id)
+        self._authenticate(request, code.tenant, application, form, basic)
+        if code.used:
+            raise Refused(54005)
+        if code.expires <= self.emulator.clock.timestamp():
+            raise Refused(70008)
+        if form.get("redirect_uri") != code.redirect_uri:
+            raise Refused(500112, why=form.get("redirect_uri", ""))
+        if not verifier_fits(code.challenge, form.get("code_verifier", "")):
+            raise Refused(501481)
+        code.used = True
+        document = self.interactive.tokens_of(code, application)
+        return Answer.json(200, document, {"Cache-Control": "no-store, no-cache", "Pragma": "no-cache"})
+
+    def _keys(self, request: Request, segment: str) -> Answer:
+        """Publish a tenant's keys; at organizations and common, everybody's."""
+        tenant = self._find_tenant(request.host, segment, pseudo=True)
+        tenants = [tenant] if tenant else list(self.emulator.tenants.values())
+        keys = [
+            {**key, "issuer": f"{one.cloud.login}/{one.id}/v2.0"} for one in tenants for key in one.signing.published()
+        ]
+        return Answer.json(200, {"keys": keys})
 
     @staticmethod
     def _basic(request: Request) -> tuple[str, str] | None:

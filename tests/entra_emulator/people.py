@@ -291,6 +291,7 @@ def brightwater(emulator: Emulator) -> Tenant:
     fleet = tenant.add_microsoft_365_group("Fleet Safety", id=directory_id(tenant.id, "group", "Fleet Safety"))
     tenant.add_members(fleet.id, ids("Fleet", "Drivers")[:12])
 
+    tenant.make_administrator(people["IT"][0].id)
     app = register_connector(tenant)
     tenant.add_member(sync, tenant.add_device("BW-FORKLIFT-04").id)
     tenant.add_member(sync, tenant.add_org_contact("Ferncastle Haulage", mail="desk@ferncastle.example").id)
@@ -325,7 +326,23 @@ def _small(emulator: Emulator, name: str, domain: str, people: list[str], *, clo
             mail=f"{local}@{domain}",
         )
         tenant.add_member(group.id, user.id)
+    tenant.make_administrator(next(iter(tenant.people)))
     return tenant
+
+
+def register_sign_in(emulator: Emulator, *redirect_uris: str) -> tuple[str, str]:
+    """Register the portal's own application for signing in, in a tenant of its maker; return client id and secret."""
+    maker = emulator.add_tenant("Password Boss", domain="passwordboss.example")
+    client_id, secret = portal_application(maker.domain)
+    maker.register_app(
+        "Password Boss portal",
+        roles=(),
+        client_id=client_id,
+        secret=secret,
+        multi_tenant=True,
+        redirect_uris=redirect_uris,
+    )
+    return client_id, secret
 
 
 def populate(emulator: Emulator) -> None:

@@ -34,11 +34,13 @@ READERS: dict[type[DirectoryObject], frozenset[str]] = {
 
 @dataclass(frozen=True)
 class Caller:
-    """A token's tenant, application and frozen roles."""
+    """A token's tenant, application and frozen roles; of a delegated token its person and scopes, and no roles."""
 
     tenant: Tenant
     client_id: str
     roles: frozenset[str]
+    person_id: str | None = None
+    scopes: frozenset[str] = frozenset()
     unreadable: frozenset[type[DirectoryObject]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -88,4 +90,10 @@ def authenticate(emulator: Emulator, request: Request, cloud: Cloud) -> Caller:
         refusal = unauthenticated("Continuous access evaluation resulted in challenge.", cloud.login)
         refusal.headers["WWW-Authenticate"] += ', error="insufficient_claims", claims="eyJhY2Nlc3NfdG9rZW4iOnt9fQ=="'
         raise refusal
-    return Caller(tenant, claims["appid"], frozenset(claims.get("roles", ())))
+    return Caller(
+        tenant,
+        claims["appid"],
+        frozenset(claims.get("roles", ())),
+        claims["oid"] if claims["idtyp"] == "user" else None,
+        frozenset(claims.get("scp", "").split()),
+    )

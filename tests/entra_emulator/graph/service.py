@@ -177,8 +177,8 @@ class Graph:
         kinds = {"users": User, "groups": Group}
         kind = kinds.get(top.lower())
         if kind is None:
-            if top.lower() == "me":
-                raise bad_request("/me request is only valid with delegated authentication flow.", "BadRequest")
+            if top.lower() == "me" and not rest:
+                return "users/{id}", lambda: self._me(call)
             raise bad_request(f"Resource not found for the segment '{top}'.", "BadRequest")
         name = top.lower()
         if not rest:
@@ -231,6 +231,18 @@ class Graph:
         if found is None:
             raise not_found(id)
         return found
+
+    def _me(self, call: Call) -> Answer:
+        """Show who signed in: delegated tokens with User.Read only (microsoft-graph-docs user-get.md)."""
+        caller = call.caller
+        if caller.person_id is None:
+            raise bad_request("/me request is only valid with delegated authentication flow.", "BadRequest")
+        if "User.Read" not in caller.scopes:
+            raise denied()
+        select = parse_select(call.params.get("$select"), (User,), collection=False)
+        projection = Projection(select, False)
+        context = f"{call.cloud.graph}/v1.0/$metadata#users{projection.context}/$entity"
+        return self._document({"@odata.context": context, **projection.value(self._find(call, User, caller.person_id))})
 
     def _one(self, call: Call, kind: type[DirectoryObject], id: str) -> Answer:
         call.caller.need(GROUPS if kind is Group else USERS)
