@@ -17,6 +17,7 @@ from tenants.access import (
     grants_anywhere,
     grants_at,
     grants_in,
+    grants_over,
     role_in,
     staff_page,
 )
@@ -132,6 +133,19 @@ def test_rights_at_a_partner_and_anywhere(cast: Cast) -> None:
     }
     assert {user: grants_anywhere(user) for user in expected} == expected
     assert grants_in(cast.viewer, cast.brightwater) == GRANTS[Role.PARTNER_VIEWER]
+
+
+def test_rights_over_a_row_are_those_where_it_belongs(cast: Cast) -> None:
+    entry = AuditEntry.objects.create(company=cast.sable, partner=cast.harbour, actor_label="A", action="seen.at")
+    of_partner = AuditEntry.objects.create(partner=cast.harbour, actor_label="A", action="seen.at")
+    of_nobody = AuditEntry.objects.create(actor_label="A", action="seen.at")
+    technician = GRANTS[Role.PARTNER_TECHNICIAN]
+    for row in (cast.sable, cast.delia, cast.harbour, StaffMembership.objects.get(user=cast.maren), entry, of_partner):
+        assert grants_over(cast.grace, row) == technician
+        assert grants_over(cast.operator, row) == frozenset(Can)
+        assert grants_over(cast.elsewhere_admin, row) == frozenset()
+    assert grants_over(cast.operator, of_nobody) == frozenset(Can)
+    assert grants_over(cast.grace, of_nobody) == grants_over(AnonymousUser(), of_nobody) == frozenset()
 
 
 def test_a_role_costs_one_query(cast: Cast, django_assert_num_queries: Any) -> None:

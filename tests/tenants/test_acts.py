@@ -302,6 +302,12 @@ class TestRefusals:
             " Delete that one first, or keep it instead."
         )
 
+    def test_the_same_object_id_in_another_tenant_is_somebody_else(self, company: Company, maren: User) -> None:
+        deleted = make_account(company, DELETED, identified=True)
+        make_account(company, directory_tenant_id="another", directory_object_id=deleted.directory_object_id)
+        perform(Act.RESTORE, company, [deleted.pk], actor=maren)
+        assert state(deleted)["status"] == "active"
+
 
 @pytest.mark.parametrize("act", [Act.DISABLE, Act.RESTORE])
 def test_an_act_costs_the_same_for_two_accounts_and_for_two_hundred(company: Company, maren: User, act: Act) -> None:
