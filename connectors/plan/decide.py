@@ -26,7 +26,7 @@ from connectors.plan.lines import (
 from connectors.plan.marks import Marks
 from connectors.plan.memory import Findings, remember
 from connectors.plan.naming import follow_directory
-from connectors.plan.situations import RESTORABLE, Bond, Census, Known, account_name, disabled_newcomer, take_census
+from connectors.plan.situations import Bond, Census, Known, account_name, disabled_newcomer, take_census
 from connectors.plan.values import (
     AccountFacts,
     Change,
@@ -135,7 +135,7 @@ def plan_sync(rules: Rules, snapshot: Snapshot, roster: Roster, limits: Limits) 
             roster.accounts,
             frozenset(
                 [
-                    *(account.id for account in census.unread.values()),
+                    *(account.id for account in census.unread.values() if account.link is not None),
                     *(
                         change.account_id
                         for change in draft.departures.changes
@@ -148,6 +148,7 @@ def plan_sync(rules: Rules, snapshot: Snapshot, roster: Roster, limits: Limits) 
     skipped = [*census.skipped, *question.skipped, *draft.skipped]
     # Whose account has just become another person's has none: in scope, that is a disabled newcomer.
     skipped += [disabled_newcomer(one.person) for one in disowned if one.in_scope and one.person is not None]
+    done = question.answered_by(draft.departures.changes)
     marks_set, marks_ended = remember(
         marks,
         Findings(
@@ -157,12 +158,12 @@ def plan_sync(rules: Rules, snapshot: Snapshot, roster: Roster, limits: Limits) 
             held=held,
             skipped=skipped,
             asking={
-                HoldCause.BRAKE: question.asking,
-                HoldCause.EMPTY_GROUP: question.asking_removed,
+                HoldCause.BRAKE: question.asking.keys() - done,
+                HoldCause.EMPTY_GROUP: question.asking_removed - done,
                 HoldCause.GROWTH: draft.entries.asking,
                 HoldCause.ADMIN: {one.object_id for one in unconfirmed},
             },
-            returned=returns.holding,
+            returned={one.object_id for one in [*known, *unconfirmed] if one.returned},
             unknown=snapshot.unread.keys() | census.unread.keys(),
         ),
         kept,

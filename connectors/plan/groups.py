@@ -12,9 +12,9 @@ from connectors.plan.lines import (
     MEMBER,
     NO_MEMBER,
     OTHER_NAME,
-    account_name,
     because,
 )
+from connectors.plan.situations import account_name
 from connectors.plan.values import AccountFacts, Because, Change, MirrorFacts, Rules
 from connectors.states import ChangeKind
 from tenants.states import ManagedBy
@@ -29,11 +29,12 @@ def mirror_groups(
     mirrors: Iterable[MirrorFacts],
     active: Mapping[str, Member],
     accounts: Iterable[AccountFacts],
-    leaving_everything: frozenset[int],
+    untouched: frozenset[int],
 ) -> list[Change]:
     """Return what makes the mirrors equal to the groups that were read completely.
 
-    `leaving_everything` are accounts that leave every group by a change of the same plan.
+    `untouched` are accounts that no mirror lets go: they leave every group by a change of the same plan, or nothing
+    is known of their owner.
     """
     chosen = {reading.id.lower(): reading for reading in readings}
     standing: dict[str, MirrorFacts] = {}
@@ -73,7 +74,7 @@ def mirror_groups(
             for object_id, member in wanted.items()
             if _account_id(member) not in found.members
         ]
-        surplus = found.members - {_account_id(member) for member in wanted.values()} - leaving_everything
+        surplus = found.members - {_account_id(member) for member in wanted.values()} - untouched
         if surplus:
             by_id = by_id or {account.id: account for account in accounts}
             changes += [_leave(reading, found, account_id, by_id) for account_id in surplus]

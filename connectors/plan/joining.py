@@ -48,13 +48,21 @@ class Return:
 
 @dataclass(frozen=True, slots=True)
 class Returns:
-    """Hold the owners who are back: `holding` are the object ids of those for whom RETURNED holds."""
+    """Hold the accounts whose owners are back, as RETURNED and its rule sort them."""
 
     enabling: tuple[Return, ...]
     restoring: tuple[Return, ...]
     waiting: tuple[Known, ...]
     skipped: tuple[Skipped, ...]
-    holding: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Creations:
+    """Hold who can get a new account, who cannot, and for whom the rules ask one."""
+
+    fitting: list[tuple[Newcomer, Move]]
+    skipped: list[Skipped]
+    asking: set[str]
 
 
 @dataclass(slots=True)
@@ -78,7 +86,6 @@ def find_returns(rules: Rules, known: Iterable[Known], marks: Marks) -> Returns:
     restoring: list[Return] = []
     waiting: list[Known] = []
     skipped: list[Skipped] = []
-    holding: set[str] = set()
     for one in known:
         if one.state is State.ACTIVE or not one.back:
             continue
@@ -87,8 +94,6 @@ def find_returns(rules: Rules, known: Iterable[Known], marks: Marks) -> Returns:
             if one.account.pending_reason is PendingReason.LICENCE:
                 waiting.append(one)
             continue
-        if one.state is not State.DISABLED_BY_PERSON:
-            holding.add(one.object_id)
         cell = row[rules.actions[Situation.RETURNED]]
         if isinstance(cell, SkipReason):
             skipped.append(account_skipped(one, Situation.RETURNED, cell))
@@ -101,7 +106,6 @@ def find_returns(rules: Rules, known: Iterable[Known], marks: Marks) -> Returns:
         restoring=tuple(sorted(restoring, key=lambda back: back.order)),
         waiting=tuple(sorted(waiting, key=lambda one: (one.account.waiting_since, one.account.id))),
         skipped=tuple(skipped),
-        holding=frozenset(holding),
     )
 
 
@@ -129,23 +133,28 @@ class JoiningRules:
         """Return what happens to those who return, wait or are new, in the order of their claim to a licence."""
         ends = {change.account_id: change.status for change in departures}
         result = Entries(skipped=list(returns.skipped))
-        restoring = self._restorations(returns, ends, result)
-        new = self._creations(returns, arrivals, ends, result)
+        restoring, twice = self._restorations(returns, ends, result)
+        new = self._creations(arrivals, ends, self._taken(restoring, twice, braked=False))
         unjudged = {
             object_id
             for object_id, move in [
                 *((back.known.object_id, back.move) for back in restoring),
-                *((one.object_id, move) for one, move in new),
+                *((one.object_id, move) for one, move in new.fitting),
             ]
             if not self._approved(object_id, move) and not self.marks.covered(object_id, GROWTH)
         }
         braked = too_much_growth(self.limits, unjudged, self.at_start)
+        if braked:
+            # A held restoration does not happen: who wants its address is not in its way, and is held as well.
+            new = self._creations(arrivals, ends, self._taken(restoring, twice, braked=True))
+        result.skipped += new.skipped
+        result.asking |= new.asking
 
         for one in returns.waiting:
             if licences.take():
                 result.changes.append(status_change(one, _ACTIVATE, because(evidence=LICENCE_FREE)))
         self._enter(returns.enabling, restoring, braked, licences, result)
-        self._create(new, braked, licences, result)
+        self._create(new.fitting, braked, licences, result)
         result.licences_wanted = licences.wanted
         return result
 
@@ -158,10 +167,11 @@ class JoiningRules:
 
     def _restorations(
         self, returns: Returns, ends: Mapping[int | None, AccountStatus | None], result: Entries
-    ) -> list[Return]:
-        """Return who can be restored; two who want one address cannot."""
+    ) -> tuple[list[Return], dict[str, int]]:
+        """Return who can be restored, and the addresses that two restorations want, each with one of the accounts."""
         wanted = Counter(back.address for back in returns.restoring)
         restoring: list[Return] = []
+        twice: dict[str, int] = {}
         for back in returns.restoring:
             holder = self.holders.get(back.address)
             result.asking.add(back.known.object_id)
@@ -170,33 +180,42 @@ class JoiningRules:
                     account_skipped(back.known, Situation.RETURNED, SkipReason.RESTORE_TAKEN, other=holder.id)
                 )
             elif wanted[back.address] > 1:
+                twice.setdefault(back.address, back.known.account.id)
                 result.skipped.append(account_skipped(back.known, Situation.RETURNED, SkipReason.RESTORE_TWICE))
             else:
                 restoring.append(back)
-        return restoring
+        return restoring, twice
+
+    def _taken(self, restoring: Iterable[Return], twice: Mapping[str, int], *, braked: bool) -> Mapping[str, int]:
+        """Return the addresses that restorations take, or that several want, each with an account."""
+        taken = dict(twice)
+        for back in restoring:
+            if not self._stopped(back.known.object_id, back.move, braked):
+                taken[back.address] = back.known.account.id
+        return taken
 
     def _creations(
         self,
-        returns: Returns,
         arrivals: Arrivals,
         ends: Mapping[int | None, AccountStatus | None],
-        result: Entries,
-    ) -> list[tuple[Newcomer, Move]]:
-        """Return who can get a new account."""
+        returning: Mapping[str, int],
+    ) -> Creations:
+        """Return who can get a new account, while restorations take these addresses."""
         cell = TABLE[Situation.NEW][State.NO_ACCOUNT][self.rules.actions[Situation.NEW]]
-        returning = {back.address: back.known.account.id for back in reversed(returns.restoring)}
-        new: list[Newcomer] = []
+        fitting: list[Newcomer] = []
+        skipped: list[Skipped] = []
+        asking: set[str] = set()
         for one in arrivals.newcomers:
             holder = self.holders.get(one.address)
             reason, other = self._unwanted(one, cell, holder), None
             if reason is None:
-                result.asking.add(one.object_id)
+                asking.add(one.object_id)
                 reason, other = self._obstacle(one, holder, arrivals.contested, ends, returning)
             if reason is None:
-                new.append(one)
+                fitting.append(one)
             else:
-                result.skipped.append(self._newcomer_skipped(one, reason, other))
-        return [(one, cell) for one in new if isinstance(cell, Move)]
+                skipped.append(self._newcomer_skipped(one, reason, other))
+        return Creations([(one, cell) for one in fitting if isinstance(cell, Move)], skipped, asking)
 
     def _unwanted(self, one: Newcomer, cell: Cell, holder: AccountFacts | None) -> SkipReason | None:
         """Return why nothing is asked for a newcomer; an account that is here already is asked for in any case."""

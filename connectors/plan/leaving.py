@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 
 from connectors.plan.brake import too_much_destruction
@@ -57,14 +57,20 @@ class Leaver:
 class Question:
     """Hold what the rules ask before protections and brake.
 
-    `asking` are people of whom the rules ask something in a leaving situation, be it possible or not;
-    `asking_removed` those of whom REMOVED does.
+    `asking` tells of whom the rules ask something in a leaving situation, be it possible or not, and how strong the
+    strongest of it is; `asking_removed` are those of whom REMOVED does.
     """
 
     leavers: tuple[Leaver, ...]
     skipped: tuple[Skipped, ...]
-    asking: frozenset[str]
+    asking: Mapping[str, int]
     asking_removed: frozenset[str]
+
+    def answered_by(self, changes: Iterable[Change]) -> frozenset[str]:
+        """Return the people of whom nothing stronger is asked than what these changes do."""
+        return frozenset(
+            change.object_id for change in changes if _STRENGTH[change.kind] >= self.asking[change.object_id]
+        )
 
 
 @dataclass(slots=True)
@@ -81,7 +87,7 @@ def question_rules(rules: Rules, known: Iterable[Known], marks: Marks) -> Questi
     """Return what the rules ask in the leaving situations, people's *keep* and unclaimed accounts left out."""
     leavers: list[Leaver] = []
     skipped: list[Skipped] = []
-    asking: set[str] = set()
+    asking: dict[str, int] = {}
     asking_removed: set[str] = set()
     for one in known:
         if not one.holding:
@@ -99,7 +105,7 @@ def question_rules(rules: Rules, known: Iterable[Known], marks: Marks) -> Questi
             if marks.kept(one.object_id, situation):
                 skipped.append(account_skipped(one, situation, SkipReason.KEPT))
                 continue
-            asking.add(one.object_id)
+            asking[one.object_id] = max(asking.get(one.object_id, 0), _STRENGTH[cell.kind])
             if situation is Situation.REMOVED:
                 asking_removed.add(one.object_id)
             if cell.kind is ChangeKind.CONVERT and not one.account.claimed:
@@ -109,7 +115,7 @@ def question_rules(rules: Rules, known: Iterable[Known], marks: Marks) -> Questi
         if demands:
             demands.sort(key=lambda demand: -demand.strength)
             leavers.append(Leaver(one, tuple(demands)))
-    return Question(tuple(leavers), tuple(skipped), frozenset(asking), frozenset(asking_removed))
+    return Question(tuple(leavers), tuple(skipped), asking, frozenset(asking_removed))
 
 
 class LeavingRules:
@@ -134,10 +140,12 @@ class LeavingRules:
 
     def waits_for_the_group(self, leaver: Leaver, demand: Demand) -> bool:
         """Say whether a demand of REMOVED is held because nobody was, or is, in the sync group."""
+        object_id = leaver.known.object_id
         return (
             demand.situation is Situation.REMOVED
-            and not self.marks.approved(leaver.known.object_id, demand.move.kind)
-            and (self.nobody_in_scope or self.marks.waits_for_group(leaver.known.object_id))
+            and (self.nobody_in_scope or self.marks.waits_for_group(object_id))
+            and not self.marks.approved(object_id, demand.move.kind)
+            and not self.marks.covered(object_id, DESTRUCTIVE)
         )
 
     def leaving_administrators(self, leavers: Iterable[Leaver]) -> frozenset[int]:

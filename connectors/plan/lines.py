@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import lru_cache
 
 from connectors.directory import Person
-from connectors.plan.situations import Known
+from connectors.plan.situations import Known, account_name
 from connectors.plan.table import Move
-from connectors.plan.values import AccountFacts, Because, Change, Held, Skipped
+from connectors.plan.values import Because, Change, Held, Skipped
 from connectors.states import Action, ChangeKind, Situation, SkipReason
 from tenants.states import AccountStatus, PendingReason
 
@@ -94,11 +94,6 @@ def because(
 ) -> Because:
     """Return the reason, the same value for the same words: a plan may hold 100,000 of them."""
     return Because(situation, rule, decision, via, evidence)
-
-
-def account_name(account: AccountFacts) -> str:
-    """Return the name to show for an account."""
-    return f"{account.first_name} {account.last_name}".strip() or account.email
 
 
 def directory_name(person: Person) -> tuple[str, str]:

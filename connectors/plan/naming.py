@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from connectors.plan.email import usable_address
-from connectors.plan.lines import OTHER_EMAIL, OTHER_NAME, account_change, account_name, because, directory_name
-from connectors.plan.situations import Known
+from connectors.plan.lines import OTHER_EMAIL, OTHER_NAME, account_change, because, directory_name
+from connectors.plan.situations import Known, account_name
 from connectors.plan.values import Change, Link, LinkNote, Rules
 from connectors.states import ChangeKind, Situation
 from tenants.states import AccountStatus

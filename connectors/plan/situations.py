@@ -19,6 +19,7 @@ _REMOVED = frozenset({Situation.REMOVED})
 _DISABLED_AND_REMOVED = _DISABLED | _REMOVED
 _DELETED = frozenset({Situation.DELETED})
 RESTORABLE = (State.DELETED, State.DELETED_DISABLED)
+_TAKEN_AWAY = (State.DISABLED, *RESTORABLE)
 _RANK = {State.BARRED: 1, State.DELETED: 2, State.DELETED_DISABLED: 2}
 
 
@@ -50,6 +51,11 @@ class Known:
     def back(self) -> bool:
         """Say whether the owner is enabled and in scope."""
         return self.in_scope and self.person is not None and self.person.enabled
+
+    @property
+    def returned(self) -> bool:
+        """Say whether RETURNED holds: the owner is back, and the connector had disabled or deleted the account."""
+        return self.state in _TAKEN_AWAY and self.back
 
 
 @dataclass(frozen=True, slots=True)
