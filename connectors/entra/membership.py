@@ -105,8 +105,8 @@ class _Listing:
 class _Walk:
     """Read groups and all groups nested in them, each once, however often and in whatever circle they are nested.
 
-    With `records`, the people's records are read along; without, their ids alone. `listings` were read before in the
-    same reading, and are not asked for again.
+    With `records`, the people's records are read along; without, their ids alone, and of those in `same` the copy that
+    is there. `listings` were read before in the same reading, and are not asked for again.
     """
 
     def __init__(
@@ -188,13 +188,14 @@ class _Walk:
         for item in items:
             kind, object_id = identity(item)
             if kind == "user":
-                same = self._same.get(object_id)
-                listing.people.append(object_id if same is None else same.object_id)
                 if self._records:
                     try:
                         people[object_id] = person(item, object_id, shared)
                     except Odd:
                         blank.add(object_id)
+                elif object_id in self._same:
+                    object_id = self._same[object_id].object_id
+                listing.people.append(object_id)
             elif kind == "group":
                 listing.groups[object_id] = name_of(item)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from connectors.directory import Person, Unexpected
-from connectors.entra.credentials import is_guid
+from connectors.entra.credentials import GUID, is_guid
 
 PERSON_FIELDS = "id,accountEnabled,userType,displayName,givenName,surname,mail,userPrincipalName"
 """All that is ever asked of a person. Graph leaves accountEnabled and userType out where they are not named."""
@@ -21,6 +21,7 @@ _ADDRESS_LENGTH = 320
 
 
 # The two of almost every member, so that 100,000 of them need no parsing.
+_is_guid = GUID.fullmatch
 _KINDS = {"#microsoft.graph.user": "user", "#microsoft.graph.group": "group"}
 
 
@@ -35,7 +36,7 @@ def identity(item: object) -> tuple[str, str]:
     """
     kind = item.get("@odata.type") if isinstance(item, dict) else None
     object_id = item.get("id") if isinstance(item, dict) else None
-    if type(kind) is not str or type(object_id) is not str or not is_guid(object_id):
+    if type(kind) is not str or type(object_id) is not str or not _is_guid(object_id):
         raise Unexpected("Microsoft listed a member without saying who or what it is. Nothing was changed.")
     return _KINDS.get(kind) or kind.rpartition(".")[2].lower(), object_id.lower()
 
