@@ -125,6 +125,13 @@ class CompanyAccess:
             raise TypeError(f"{model.__name__} does not belong to a company.")
         return rows.visible_to(self.user).filter(**{path or "pk": self.company.pk})
 
+    def get(self, rows: TenantQuerySet[M], pk: int) -> M:
+        """Return one of the company's rows. Raises Http404 where it is not among them."""
+        row = rows.filter(pk=pk).first()
+        if row is None:
+            raise Http404
+        return row
+
     @property
     def accounts(self) -> TenantQuerySet[Account]:
         """Return the company's accounts; to a company user, the own one."""

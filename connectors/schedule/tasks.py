@@ -18,6 +18,7 @@ from connectors.models import Connector
 from connectors.schedule import owners
 from connectors.schedule.rows import connectors_by_size, literal, repair, task_seconds
 from connectors.states import RunTrigger
+from tenants import roster
 from tenants.models import User
 
 logger = logging.getLogger(__name__)
@@ -120,6 +121,8 @@ def tidy() -> None:
     _each(
         {
             "prune the runs": lambda: _prune_runs(now),
+            "purge deleted accounts": lambda: roster.purge_deleted(now),
+            "unlink accounts that became personal": sync.unlink_personal,
             "prune the queue's failures": lambda: Task.objects.filter(stopped__lt=now - KEEP_FAILURES).delete(),
             "forget workers that are gone": lambda: owners.forget(now),
         }

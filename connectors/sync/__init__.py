@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from connectors.sync.lease import LeaseLost, abandon_dead
-from connectors.sync.prune import prune
+from connectors.sync.prune import prune, unlink_personal
 from connectors.sync.reading import credentials_of, directory_of, run_seconds
 from connectors.sync.run import Preview, Result, preview, run
 
@@ -18,4 +18,5 @@ __all__ = [
     "prune",
     "run",
     "run_seconds",
+    "unlink_personal",
 ]

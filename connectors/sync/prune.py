@@ -1,4 +1,4 @@
-"""How long the record of runs is kept."""
+"""What is kept no longer: old runs, and links of accounts that belong to their owners now."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
-from connectors.models import Connector, SyncRun
+from connectors.models import AccountLink, Connector, SyncRun
 from connectors.states import RunState
+from tenants.states import AccountStatus
 
 MOST_AT_ONCE = 500
 
@@ -29,3 +30,8 @@ def prune(now: datetime) -> int:
     ids = list(old.order_by("pk").values_list("pk", flat=True)[:MOST_AT_ONCE])
     SyncRun.objects.filter(pk__in=ids).delete()
     return len(ids)
+
+
+def unlink_personal() -> int:
+    """Delete the links of accounts that a person converted to personal; return how many."""
+    return AccountLink.objects.filter(account__status=AccountStatus.PERSONAL).delete()[0]

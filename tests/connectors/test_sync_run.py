@@ -15,9 +15,9 @@ from django.test.utils import CaptureQueriesContext
 
 from connectors.models import AccountLink, Connector, SyncChange, SyncRun
 from connectors.states import Action, ConnectorStatus, Outcome, RunState, RunTrigger, Situation
-from connectors.sync import preview, run
+from connectors.sync import preview, prune, run, unlink_personal
 from tenants import roster
-from tenants.models import Account, AuditEntry
+from tenants.models import Account, AuditEntry, User
 from tenants.states import Hand, ManagedBy
 from tests.entra_emulator import Emulator
 from tests.entra_emulator.server import serving
@@ -436,3 +436,31 @@ def test_a_company_of_another_hand_is_never_touched(stage: Stage, emulator: Emul
     Account.objects.filter(company=other.company).update(disabled_by=Hand.PERSON, status="disabled")
     stage.run()
     assert other.statuses() == {"ada": "disabled"}
+
+
+# What is kept no longer
+
+
+def test_old_runs_are_pruned_but_for_those_a_page_still_shows(stage: Stage, settings: Any) -> None:
+    stage.hire("No Address", mail=None, user_principal_name=f"noaddress@{stage.tenant.initial_domain}")
+    stage.run()
+    stage.run(RunTrigger.MANUAL)
+    stage.run(RunTrigger.MANUAL)
+    findings, old, last = (run.pk for run in stage.runs())
+    assert stage.refreshed().findings_id == findings
+    later = stage.clock.now + timedelta(days=settings.PBPORTAL_KEEP_RUNS_DAYS + 1)
+    assert prune(stage.clock.now) == 0
+    assert prune(later) == 1
+    assert [run.pk for run in stage.runs()] == [findings, last]
+    assert not SyncChange.objects.filter(run=old).exists()
+
+
+def test_an_account_that_a_person_converted_loses_its_link(stage: Stage) -> None:
+    stage.run()
+    ada = stage.account("ada")
+    Account.objects.filter(pk=ada.pk).update(user=User.objects.create_user("ada@brightwater.example"))
+    with roster.changing(stage.company.pk) as ledger:
+        ledger.convert([ada.pk])
+    stage.clock.advance(minutes=5)
+    stage.run()
+    assert (unlink_personal(), stage.links(), stage.statuses()["ada"]) == (1, 2, "personal")

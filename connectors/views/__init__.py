@@ -1,0 +1,1 @@
+"""The pages of connectors, written once for both portals."""

@@ -1,0 +1,180 @@
+"""Integrations, a connector's own page, and the pages of its runs."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_POST
+
+from connectors import lifecycle
+from connectors.models import Connector, SyncChange, SyncRun
+from connectors.states import ConnectorStatus, Outcome, RunState
+from connectors.views.shown import show, summary
+from tenants.portals import Place, place_page
+from tenants.roles import Can
+from tenants.states import AccountStatus
+
+RECENT = 10
+LINES = 100
+ACTIONS = ("synchronise", "pause", "resume")
+
+
+def find(place: Place, connector_id: int) -> Connector:
+    """Return one connector of the company. Raises Http404 where there is none."""
+    connector: Connector = place.access.get(place.access.of(Connector).select_related("company"), connector_id)
+    return connector
+
+
+@require_GET
+@place_page()
+def home(request: HttpRequest, place: Place) -> HttpResponse:
+    """Send to what the visitor works with: the integrations, or a user's own account."""
+    return HttpResponseRedirect(place.url("connectors" if place.access.may(Can.SEE) else "users"))
+
+
+@require_GET
+@place_page(Can.SEE)
+def integrations(request: HttpRequest, place: Place) -> HttpResponse:
+    """List the company's connectors, and what can be installed."""
+    connectors = place.access.of(Connector).exclude(status=ConnectorStatus.REMOVED).select_related("company")
+    shown = show(list(connectors.order_by("pk")), timezone.now())
+    template = "connectors/list.html" if "HX-Request" in request.headers else "connectors/integrations.html"
+    context = {
+        "shown": [(one, place.url("connector", connector_id=one.connector.pk)) for one in shown],
+        "settled": all(one.settled for one in shown),
+        "install_url": place.url("install"),
+        "actions_url": place.url("connector-actions"),
+    }
+    return place.render(request, template, context, at="connectors")
+
+
+@require_POST
+@place_page(Can.RUN_CONNECTORS)
+def act(request: HttpRequest, place: Place) -> HttpResponse:
+    """Synchronise, pause or resume the ticked connectors, and say for each what happened."""
+    wanted = request.POST.get("action", "")
+    ids = [int(one) for one in request.POST.getlist("selected") if one.isascii() and one.isdecimal() and len(one) < 19]
+    connectors = list(place.access.of(Connector).filter(pk__in=ids).select_related("company"))
+    back = request.POST.get("back", "")
+    own_page = place.url("connector", connector_id=connectors[0].pk) if len(connectors) == 1 else ""
+    answer = HttpResponseRedirect(own_page if own_page and back == own_page else place.url("connectors"))
+    if wanted not in ACTIONS:
+        raise Http404
+    if not connectors:
+        messages.warning(request, "No connector is ticked: tick one or more first.")
+        return answer
+    place.access.require(lifecycle.ACTS[wanted])
+    if wanted == "synchronise":
+        refusals = lifecycle.synchronise(connectors, actor=place.access.user)
+        for connector in connectors:
+            if connector.pk in refusals:
+                messages.warning(request, f"{connector.name}: {refusals[connector.pk]}")
+            else:
+                messages.success(request, f"{connector.name}: a run was asked for, and begins within seconds.")
+        return answer
+    for connector in connectors:
+        try:
+            if wanted == "pause":
+                lifecycle.pause(connector, reason=request.POST.get("reason", ""), actor=place.access.user)
+            else:
+                lifecycle.resume(connector, actor=place.access.user)
+        except lifecycle.Refused as refused:
+            messages.error(request, f"{connector.name}: {refused.sentence}")
+        else:
+            messages.success(request, f"{connector.name}: {'paused' if wanted == 'pause' else 'resumed'}.")
+    return answer
+
+
+@require_GET
+@place_page(Can.SEE)
+def connector(request: HttpRequest, place: Place, connector_id: int) -> HttpResponse:
+    """Show a connector: its status, what needs a person, its last runs, and the article's four questions."""
+    row = find(place, connector_id)
+    if row.status == ConnectorStatus.SETUP_INCOMPLETE and place.access.may(Can.RUN_CONNECTORS):
+        return HttpResponseRedirect(place.url("setup", connector_id=row.pk))
+    [shown] = show([row], timezone.now())
+    recent = list(place.access.of(SyncRun).filter(connector=row)[:RECENT])
+    accounts = place.access.accounts.filter(link__connector=row)
+    findings = place.access.of(SyncChange).filter(run=row.findings_id) if row.findings_id else None
+    context = {
+        "connector": row,
+        "shown": shown,
+        "settled": shown.settled,
+        "runs": [(run, summary(run), place.url("run", run_id=run.pk)) for run in recent],
+        "last": recent[0] if recent else None,
+        "last_summary": summary(recent[0]) if recent else "",
+        "active": accounts.filter(status=AccountStatus.ACTIVE).count(),
+        "held": findings.filter(outcome=Outcome.HELD).count() if findings is not None else 0,
+        "skipped": list(findings.filter(outcome=Outcome.SKIPPED)[:LINES]) if findings is not None else [],
+        "findings_url": place.url("run", run_id=row.findings_id) if row.findings_id else "",
+        "selected_groups": list(row.selected_groups.all()),
+        "self_url": place.url("connector", connector_id=row.pk),
+        "runs_url": place.url("runs", connector_id=row.pk),
+        "actions_url": place.url("connector-actions"),
+        "tabs_of_connector": tabs(place, row, "overview"),
+    }
+    template = "connectors/live.html" if "HX-Request" in request.headers else "connectors/connector.html"
+    return place.render(request, template, context, at="connectors")
+
+
+def tabs(place: Place, row: Connector, at: str) -> list[tuple[str, str, bool]]:
+    """Return a connector's tabs as (label, address, whether it is this one)."""
+    pages = [("Overview", "connector", "overview"), ("Runs", "runs", "runs")]
+    if place.access.may(Can.RUN_CONNECTORS) and row.live:
+        pages += [
+            ("Azure Auth", "step-auth", "auth"),
+            ("Users & Groups", "step-groups", "groups"),
+            ("Sync rules", "step-rules", "rules"),
+        ]
+    return [(label, place.url(name, connector_id=row.pk), key == at) for label, name, key in pages]
+
+
+@require_GET
+@place_page(Can.SEE)
+def runs(request: HttpRequest, place: Place, connector_id: int) -> HttpResponse:
+    """List a connector's runs, the latest first."""
+    row = find(place, connector_id)
+    found = Paginator(place.access.of(SyncRun).filter(connector=row), 50).get_page(request.GET.get("page"))
+    context = {
+        "connector": row,
+        "found": found,
+        "query": "",
+        "runs": [(run, summary(run), place.url("run", run_id=run.pk)) for run in found],
+        "tabs_of_connector": tabs(place, row, "runs"),
+    }
+    return place.render(request, "connectors/runs.html", context, at="connectors")
+
+
+@require_GET
+@place_page(Can.SEE)
+def run(request: HttpRequest, place: Place, run_id: int) -> HttpResponse:
+    """Show one run: why, when, what it did to whom and because of what; live while it runs."""
+    row = place.access.get(place.access.of(SyncRun).select_related("connector"), run_id)
+    lines = place.access.of(SyncChange).filter(run=row)
+    outcome = request.GET.get("outcome", "")
+    if outcome in list(Outcome):
+        lines = lines.filter(outcome=outcome)
+    word = request.GET.get("q", "").strip().replace("\x00", "")
+    if word:
+        lines = lines.filter(name__icontains=word) | lines.filter(email__icontains=word)
+    query = request.GET.copy()
+    query.pop("page", None)
+    context = {
+        "run": row,
+        "summary": summary(row),
+        "running": row.state == RunState.RUNNING,
+        "took": (row.finished_at - row.started_at).total_seconds() if row.finished_at and row.times == 1 else None,
+        "found": Paginator(lines, LINES).get_page(request.GET.get("page")),
+        "query": query.urlencode(),
+        "outcomes": list(Outcome),
+        "outcome": outcome,
+        "q": word,
+        "self_url": place.url("run", run_id=row.pk),
+        "connector": row.connector,
+        "connector_url": place.url("connector", connector_id=row.connector_id),
+        "tabs_of_connector": tabs(place, row.connector, "runs"),
+    }
+    template = "connectors/run_live.html" if "HX-Request" in request.headers else "connectors/run.html"
+    return place.render(request, template, context, at="connectors")

@@ -1,0 +1,121 @@
+"""How a connector and its runs are said on a page: words, icons and times, derived and never stored."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from connectors import schedule
+from connectors.attention import Need, needs_of
+from connectors.models import Connector, SyncRun
+from connectors.states import Attention, ChangeKind, ConnectorStatus, Outcome, RunState
+
+_TONES = {
+    ConnectorStatus.SETUP_INCOMPLETE: ("wait", "circle-dashed"),
+    ConnectorStatus.WAITING: ("wait", "clock"),
+    ConnectorStatus.CONNECTED: ("ok", "check-circle"),
+    ConnectorStatus.UNAUTHORIZED: ("bad", "lock-alert"),
+    ConnectorStatus.REMOVED: ("idle", "minus-circle"),
+}
+_ICONS = {
+    Attention.HELD: "held",
+    Attention.SYNC_GROUP_MISSING: "users-missing",
+    Attention.SYNC_GROUP_UNREADABLE: "users-missing",
+    Attention.SYNC_GROUP_EMPTY: "users-empty",
+    Attention.GROUP_UNREADABLE: "users-missing",
+    Attention.SKIPPED: "user-skip",
+    Attention.SPARED: "shield",
+    Attention.LICENCES_SHORT: "hourglass",
+    Attention.THROTTLED: "clock",
+    Attention.UNREACHABLE: "cloud-off",
+    Attention.SECRET_EXPIRES: "key",
+    Attention.PAUSED: "pause",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Hold one connector as a page shows it; `next_run` is None where none is planned."""
+
+    connector: Connector
+    tone: str
+    icon: str
+    needs: list[tuple[str, Need]]
+    next_run: datetime | None
+    running: bool
+
+    @property
+    def settled(self) -> bool:
+        """Say whether the page need not ask again by itself: nothing is under way."""
+        return not self.running and self.connector.status != ConnectorStatus.WAITING
+
+
+def show(connectors: Collection[Connector], now: datetime) -> list[Shown]:
+    """Return connectors as pages show them, with one query for all their next runs."""
+    upcoming = schedule.next_runs([connector.pk for connector in connectors])
+    return [
+        Shown(
+            connector,
+            *_TONES[ConnectorStatus(connector.status)],
+            [(_ICONS.get(need.attention, "warning"), need) for need in needs_of(connector, now)],
+            upcoming.get(connector.pk),
+            connector.lease_until is not None and connector.lease_until > now,
+        )
+        for connector in connectors
+    ]
+
+
+_VERBS = {
+    ChangeKind.CREATE: "created",
+    ChangeKind.CREATE_PENDING: "created as pending",
+    ChangeKind.ADOPT: "adopted",
+    ChangeKind.RELINK: "relinked",
+    ChangeKind.ENABLE: "enabled",
+    ChangeKind.ACTIVATE: "activated",
+    ChangeKind.RESTORE: "restored",
+    ChangeKind.SUSPEND: "returned as pending",
+    ChangeKind.DISABLE: "disabled",
+    ChangeKind.CONVERT: "converted to personal",
+    ChangeKind.DELETE: "deleted",
+    ChangeKind.WITHDRAW: "withdrawn",
+    ChangeKind.RENAME: "renamed",
+    ChangeKind.EMAIL: "with another email in the directory",
+    ChangeKind.GROUP_CREATE: "groups created",
+    ChangeKind.GROUP_TAKE_UP: "groups taken up",
+    ChangeKind.GROUP_RENAME: "groups renamed",
+    ChangeKind.GROUP_JOIN: "joined a group",
+    ChangeKind.GROUP_LEAVE: "left a group",
+    ChangeKind.GROUP_HAND_BACK: "groups handed back",
+}
+
+
+def summary(run: SyncRun) -> str:
+    """Say in one line what a run did."""
+    if run.state == RunState.RUNNING:
+        return f"Running: {run.phase or 'starting'}{f', {run.done:,} of {run.total:,}' if run.total else ''}"
+    if run.state in (RunState.FAILED, RunState.ABANDONED):
+        return run.sentence or RunState(run.state).label
+    if run.quiet:
+        return "Nothing to do"
+    return "; ".join(_parts(run.counts.items())) or "Nothing to do"
+
+
+def _parts(counts: Iterable[tuple[str, int]]) -> Iterable[str]:
+    counted = dict(counts)
+    applied = [
+        f"{counted[f'{Outcome.APPLIED}.{kind}']:,} {verb}"
+        for kind, verb in _VERBS.items()
+        if f"{Outcome.APPLIED}.{kind}" in counted
+    ]
+    if applied:
+        yield ", ".join(applied)
+    for outcome, word in (
+        (Outcome.FAILED, "failed"),
+        (Outcome.HELD, "held"),
+        (Outcome.SKIPPED, "skipped"),
+        (Outcome.LEFT_OUT, "left out"),
+    ):
+        number = sum(amount for key, amount in counted.items() if key.startswith(f"{outcome}."))
+        if number:
+            yield f"{number:,} {word}"

@@ -1,0 +1,190 @@
+"""A company's people and groups, in either portal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Page, Paginator
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_http_methods
+
+from tenants.forms import NewAccountForm
+from tenants.models import Account
+from tenants.portals import Place, place_page
+from tenants.roles import Can
+from tenants.roster import ACTS, Act, Refused, acts_that_apply, create_account, perform
+from tenants.states import AccountRole, AccountStatus, ManagedBy
+
+PAGE = 50
+NAMED = 100
+"""So many people are named on a page that asks before it acts; the rest are counted."""
+
+
+@require_http_methods(["GET", "POST"])
+@place_page()
+def users(request: HttpRequest, place: Place) -> HttpResponse:
+    """List a company's accounts; a POST names a selection and asks what to do with it, or does it."""
+    rows, chosen = _filtered(place, request)
+    if request.method == "POST":
+        place.access.require(Can.MANAGE_ACCOUNTS)
+        return _act(request, place, rows)
+    found = Paginator(rows, PAGE).get_page(request.GET.get("page"))
+    context = {
+        "found": found,
+        "filters": chosen,
+        "query": _without_page(request),
+        "statuses": [status for status in AccountStatus if status is not AccountStatus.PERSONAL],
+        "managers": list(ManagedBy),
+        "roles": list(AccountRole),
+        "licences": _licences(place),
+        "new_url": place.url("new-user"),
+    }
+    return place.render(request, "tenants/users.html", context, at="users")
+
+
+def _filtered(place: Place, request: HttpRequest) -> tuple[QuerySet[Account], dict[str, str]]:
+    """Return the accounts the address asks for, and what it asks; words it does not know are passed over."""
+    wanted = {name: request.GET.get(name, "").strip() for name in ("q", "status", "by", "role")}
+    rows = place.access.accounts.filter(purged_at=None)
+    if wanted["status"] in list(AccountStatus):
+        rows = rows.filter(status=wanted["status"])
+    else:
+        wanted["status"] = ""
+        rows = rows.exclude(status=AccountStatus.DELETED)
+    if wanted["by"] in list(ManagedBy):
+        rows = rows.filter(managed_by=wanted["by"])
+    if wanted["role"] in list(AccountRole):
+        rows = rows.filter(role=wanted["role"])
+    for word in wanted["q"].replace("\x00", "").split()[:5]:
+        rows = rows.filter(Q(email__icontains=word) | Q(first_name__icontains=word) | Q(last_name__icontains=word))
+    return rows.order_by("last_name", "first_name", "email", "pk"), wanted
+
+
+def _without_page(request: HttpRequest) -> str:
+    query = request.GET.copy()
+    query.pop("page", None)
+    return query.urlencode()
+
+
+def _licences(place: Place) -> dict[str, Any]:
+    """Return the licence arithmetic that the page shows; nothing of it to a company user."""
+    if not place.access.may(Can.SEE):
+        return {}
+    used = Account.objects.visible_to(place.access.user).filter(
+        company=place.access.company, status=AccountStatus.ACTIVE
+    )
+    number = used.count()
+    total = place.access.company.licences
+    return {"used": number, "total": total, "over": total is not None and number > total}
+
+
+def _act(request: HttpRequest, place: Place, rows: QuerySet[Account]) -> HttpResponse:
+    """Ask what to do with the ticked accounts, or do what was answered, to all of them or to none."""
+    back = HttpResponseRedirect(request.get_full_path())
+    accounts = _selection(request, place, rows)
+    if not accounts:
+        messages.warning(request, "Nobody is ticked: tick one or more people first.")
+        return back
+    wanted = request.POST.get("act", "")
+    if wanted not in list(Act):
+        return _ask(request, place, accounts)
+    act = Act(wanted)
+    place.access.require(ACTS[act])
+    try:
+        perform(act, place.access.company, [account.pk for account in accounts], actor=place.access.user)
+    except Refused as refused:
+        messages.error(request, refused.sentence)
+        return back
+    messages.success(request, f"{act.label}: done for {_people(len(accounts))}.")
+    return back
+
+
+def _selection(request: HttpRequest, place: Place, rows: QuerySet[Account]) -> list[Account]:
+    if request.POST.get("everybody"):
+        return list(rows)
+    ticked = request.POST.getlist("selected") + request.POST.get("ids", "").split(",")
+    ids = {int(one) for one in ticked if one.isascii() and one.isdecimal() and len(one) < 19}
+    return list(place.access.accounts.filter(pk__in=ids).order_by("last_name", "first_name", "email"))
+
+
+def _ask(request: HttpRequest, place: Place, accounts: list[Account]) -> HttpResponse:
+    allowed = [act for act in Act if act in acts_that_apply(accounts, timezone.now()) and place.access.may(ACTS[act])]
+    context = {
+        "accounts": accounts[:NAMED],
+        "more": max(len(accounts) - NAMED, 0),
+        "people": _people(len(accounts)),
+        "ids": ",".join(str(account.pk) for account in accounts),
+        "acts": [(act, _CONSEQUENCES[act]) for act in allowed],
+        "back": request.get_full_path(),
+    }
+    return place.render(request, "tenants/choose_act.html", context, at="users")
+
+
+_CONSEQUENCES = {
+    Act.APPROVE: "They become Active; each needs a licence. Their connector keeps them as they are.",
+    Act.ENABLE: "They become Active; each needs a licence. Their connector keeps them as they are.",
+    Act.DISABLE: "They cannot sign in until a person enables them. No sync enables them.",
+    Act.DELETE: "They lose access and every group. They can be restored for 30 days; no sync creates them again.",
+    Act.RESTORE: "They come back as they were, without their groups.",
+    Act.CONVERT: "They leave the company for good and live on as their owners' own accounts.",
+    Act.MAKE_ADMIN: "They may manage this company's accounts and connectors.",
+    Act.MAKE_USER: "They see their own account and nothing else.",
+    Act.HAND_BACK: "Their connector leaves them alone until a person lifts that.",
+    Act.LIFT_BAR: "From the next sync on, their connector manages them again.",
+}
+
+
+def _people(number: int) -> str:
+    return "1 person" if number == 1 else f"{number:,} people"
+
+
+@require_http_methods(["GET", "POST"])
+@place_page(Can.MANAGE_ACCOUNTS)
+def new_user(request: HttpRequest, place: Place) -> HttpResponse:
+    """Create an account by hand."""
+    form = NewAccountForm(request.POST or None)
+    status = 200
+    if request.method == "POST":
+        if form.is_valid():
+            role = AccountRole(form.cleaned_data["role"])
+            if role is AccountRole.ADMIN and not place.access.may(Can.END_ACCOUNTS):
+                raise PermissionDenied
+            try:
+                account = create_account(
+                    place.access.company,
+                    first_name=form.cleaned_data["first_name"],
+                    last_name=form.cleaned_data["last_name"],
+                    email=form.cleaned_data["email"],
+                    role=role,
+                    actor=place.access.user,
+                )
+            except Refused as refused:
+                form.add_error(None, refused.sentence)
+            else:
+                messages.success(request, f"The account of {account} was created.")
+                return HttpResponseRedirect(place.url("users"))
+        status = 422
+    return place.render(request, "tenants/new_user.html", {"form": form}, at="users", status=status)
+
+
+@require_GET
+@place_page(Can.SEE)
+def groups(request: HttpRequest, place: Place) -> HttpResponse:
+    """List a company's groups."""
+    rows = place.access.groups.annotate(number=Count("memberships")).order_by("name", "pk")
+    found: Page[Any] = Paginator(rows, PAGE).get_page(request.GET.get("page"))
+    return place.render(request, "tenants/groups.html", {"found": found, "query": ""}, at="groups")
+
+
+@require_GET
+@place_page(Can.SEE)
+def group(request: HttpRequest, place: Place, group_id: int) -> HttpResponse:
+    """Show a group with its members."""
+    row = place.access.get(place.access.groups, group_id)
+    members = place.access.accounts.filter(memberships__group=row).order_by("last_name", "first_name", "email")
+    found = Paginator(members, PAGE).get_page(request.GET.get("page"))
+    return place.render(request, "tenants/group.html", {"group": row, "found": found, "query": ""}, at="groups")
