@@ -25,10 +25,7 @@ class Newcomer:
 
     person: Person
     address: str
-
-    @property
-    def object_id(self) -> str:
-        return self.person.object_id
+    object_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +76,7 @@ def meet_newcomers(
     """
     newcomers = sorted(
         (
-            Newcomer(person, usable_address(person, allow_onmicrosoft=rules.allow_onmicrosoft))
+            Newcomer(person, usable_address(person, allow_onmicrosoft=rules.allow_onmicrosoft), person.object_id)
             for person in census.newcomers
         ),
         key=lambda newcomer: (newcomer.address, newcomer.object_id),

@@ -135,15 +135,7 @@ class JoiningRules:
         result = Entries(skipped=list(returns.skipped))
         restoring, twice = self._restorations(returns, ends, result)
         new = self._creations(arrivals, ends, self._taken(restoring, twice, braked=False))
-        unjudged = {
-            object_id
-            for object_id, move in [
-                *((back.known.object_id, back.move) for back in restoring),
-                *((one.object_id, move) for one, move in new.fitting),
-            ]
-            if not self._approved(object_id, move) and not self.marks.covered(object_id, GROWTH)
-        }
-        braked = too_much_growth(self.limits, unjudged, self.at_start)
+        braked = self._braked(restoring, new)
         if braked:
             # A held restoration does not happen: who wants its address is not in its way, and is held as well.
             new = self._creations(arrivals, ends, self._taken(restoring, twice, braked=True))
@@ -158,12 +150,20 @@ class JoiningRules:
         result.licences_wanted = licences.wanted
         return result
 
-    def _approved(self, object_id: str, move: Move) -> bool:
-        return move.kind in GROWTH and self.marks.approved(object_id, move.kind)
+    def _braked(self, restoring: Iterable[Return], new: Creations) -> bool:
+        """Say whether the creations and restorations that nobody has judged yet are too many."""
+        people = {
+            *(back.known.object_id for back in restoring if self._unjudged(back.known.object_id, back.move)),
+            *(one.object_id for one, move in new.fitting if self._unjudged(one.object_id, move)),
+        }
+        return too_much_growth(self.limits, people, self.at_start)
+
+    def _unjudged(self, object_id: str, move: Move) -> bool:
+        return not self.marks.approved(object_id, move.kind) and not self.marks.covered(object_id, GROWTH)
 
     def _stopped(self, object_id: str, move: Move, braked: bool) -> bool:
         """Say whether a creation or restoration waits for a person."""
-        return not self._approved(object_id, move) and (braked or self.marks.covered(object_id, GROWTH))
+        return (braked or self.marks.covered(object_id, GROWTH)) and not self.marks.approved(object_id, move.kind)
 
     def _restorations(
         self, returns: Returns, ends: Mapping[int | None, AccountStatus | None], result: Entries
@@ -274,7 +274,7 @@ class JoiningRules:
                 reason = self._reason(Situation.RETURNED, BACK, object_id)
                 result.held.append(Held(status_change(back.known, back.move, reason), HoldCause.GROWTH))
                 continue
-            approved = self._approved(object_id, back.move)
+            approved = self.marks.approved(object_id, back.move.kind)
             move = licences.grant(back.move)
             reason = self._reason(Situation.RETURNED, _evidence(move, BACK), object_id, approved)
             result.changes.append(status_change(back.known, move, reason, approved=approved))
@@ -282,7 +282,7 @@ class JoiningRules:
     def _create(self, new: Iterable[tuple[Newcomer, Move]], braked: bool, licences: Licences, result: Entries) -> None:
         """Let those in who are new, as far as the brake does not stop them."""
         for one, asked in new:
-            approved = self._approved(one.object_id, asked)
+            approved = self.marks.approved(one.object_id, asked.kind)
             held = self._stopped(one.object_id, asked, braked)
             move = asked if held else licences.grant(asked)
             reason = self._reason(Situation.NEW, _evidence(move, IN_SCOPE), one.object_id, approved)
