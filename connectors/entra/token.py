@@ -263,7 +263,7 @@ class _Door:
             or not 0 < lifetime < 10**9
         ):
             raise Unexpected("Microsoft answered a token request without a usable token. Nothing was changed.")
-        return _Answer({"access_token": value, "expires_in": lifetime, "token_type": "Bearer"})
+        return _Answer({"access_token": value, "expires_in": lifetime})
 
     def close(self) -> None:
         """Leave the session open: it belongs to whoever reads."""

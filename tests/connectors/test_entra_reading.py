@@ -315,6 +315,18 @@ def test_whoever_is_in_either_reading_is_in_scope(scene: Scene) -> None:
     assert dict(look(scene, first, [joins.id]).sync_group.members) == {stays.id: "", leaves.id: ""}
 
 
+def test_who_is_direct_in_either_reading_is_direct(scene: Scene) -> None:
+    nested = scene.nest("Engines")
+    moves_in, moves_out = scene.hire("Ada Byron"), scene.hire("Bo Li", nested)
+    first = scene.read()
+    assert dict(first.sync_group.members) == {moves_in.id: "", moves_out.id: "Engines"}
+    for person, former, new in ((moves_in, scene.group, nested), (moves_out, nested, scene.group)):
+        scene.tenant.remove_member(former.id, person.id)
+        scene.tenant.add_member(new.id, person.id)
+    second = look(scene, first, [], removed=True)
+    assert dict(second.sync_group.members) == {moves_in.id: "", moves_out.id: ""}
+
+
 def test_the_newest_record_counts(scene: Scene) -> None:
     person = scene.hire("Ada Byron", account_enabled=False)
     first = scene.read()

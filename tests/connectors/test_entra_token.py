@@ -24,7 +24,7 @@ from connectors.directory import (
     Unexpected,
     Verification,
 )
-from connectors.entra import Certificate, plain_session
+from connectors.entra import Certificate, EntraDirectory, plain_session
 from connectors.states import Cloud
 from tests.connectors.entra_scene import NOBODY, Recording, Rewriting, Scene
 
@@ -137,6 +137,69 @@ def test_every_code_of_microsoft_has_its_class(
     error = refused(scene)
     assert type(error) is kind
     assert error.sentence.startswith(sentence.replace("TENANT", scene.tenant.id))
+
+
+@pytest.mark.parametrize(
+    ("document", "kind", "reference"),
+    [
+        ({"error": "temporarily_unavailable"}, Unavailable, "temporarily_unavailable, request "),
+        ({"error": "invalid_client", "error_codes": [7099999]}, CredentialRejected, "AADSTS7099999, request "),
+        (
+            {"error": "unauthorized_client", "error_description": "AADSTS700016: none"},
+            CredentialRejected,
+            "AADSTS700016,",
+        ),
+        ({"error": "invalid_grant", "error_codes": [65001]}, ConsentMissing, "AADSTS65001, request "),
+        ({"error": "invalid_tenant"}, CredentialRejected, "invalid_tenant, request "),
+        ({"error": "invalid_resource"}, CredentialRejected, "invalid_resource, request "),
+        ({"error": "<script>"}, Unexpected, "status 400, request "),
+    ],
+)
+def test_where_no_number_is_known_the_word_decides(scene: Scene, document: Any, kind: Any, reference: str) -> None:
+    scene.emulator.faults.add(path=TOKEN, status=400, document=document)
+    error = refused(scene)
+    assert type(error) is kind
+    assert error.reference.startswith(reference)
+
+
+def test_a_tenant_that_discovery_calls_another_clouds_is_a_wrong_cloud(scene: Scene) -> None:
+    scene.emulator.faults.add(
+        path="openid-configuration", status=400, document={"error": "invalid_request", "error_codes": [90038]}
+    )
+    assert refused(scene).sentence.startswith(f"The tenant {scene.tenant.id} lives in another cloud, not in Global.")
+
+
+def test_what_the_library_refuses_has_a_sentence(scene: Scene) -> None:
+    error = refused(scene, tenant="")
+    assert type(error) is Unexpected
+    assert error.sentence == "The sign-in to Microsoft failed here (ValueError). Nothing was changed."
+
+
+def test_a_discovery_document_without_a_usable_issuer_is_enough(scene: Scene) -> None:
+    issuer = f'"issuer":"https://login.microsoftonline.com/{scene.tenant.id}/v2.0"'.encode()
+    session = Rewriting(
+        scene.emulator.session(), lambda url, body: body.replace(issuer, b'"issuer":"https://[odd"'), host="login."
+    )
+    assert scene.directory(session=session).verify().tenant_id == scene.tenant.id
+
+
+def test_without_a_session_the_setting_names_it(scene: Scene, settings: Any) -> None:
+    settings.ENTRA_SESSION = "tests.entra_emulator.session.in_process"
+    with scene.emulator.install(), EntraDirectory(scene.credentials()) as directory:
+        assert directory.verify().tenant_id == scene.tenant.id
+
+
+@pytest.mark.parametrize(
+    ("fault", "sentence"),
+    [
+        ({"path": "/v1.0/users", "status": 400}, "Microsoft Graph refused a request with status 400"),
+        ({"path": "/v1.0/groups", "status": 401}, "Microsoft Graph does not accept this application's token any more"),
+        ({"path": "/v1.0/users", "document": {}}, "Microsoft answered a listing without its items."),
+    ],
+)
+def test_a_probe_refused_in_any_other_way_has_its_sentence(scene: Scene, fault: Any, sentence: str) -> None:
+    scene.emulator.faults.add(times=None, **fault)
+    assert refused(scene).sentence.startswith(sentence)
 
 
 def test_the_wrong_us_cloud_is_named_as_a_wrong_cloud() -> None:
