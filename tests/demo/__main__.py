@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import signal
 import sys
@@ -24,6 +25,8 @@ def main() -> int:
     group.add_argument("--once", action="store_true", help="play the story through and say what happened, then end")
     group.add_argument("--fresh", action="store_true", help="forget what an earlier demo left, and start over")
     words = parser.parse_args()
+    # Also where a shell that started it in the background has Ctrl-C ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, frame: sys.exit(128 + number))
     try:
@@ -35,20 +38,29 @@ def main() -> int:
         print("A demo is running already, over the same data. End that one first.", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        return 0
+        # How the demo is meant to end; a story that was cut off has not been told.
+        return 130 if words.once else 0
 
 
 def once() -> int:
-    """Play the story in a folder of its own, which is gone afterwards."""
+    """Play the story in a folder of its own, which is gone afterwards; the last line is one JSON object."""
     began = time.monotonic()
-    with (
-        tempfile.TemporaryDirectory(prefix="pbportal-demo-") as folder,
-        running(Path(folder), say=_say, prepare=_seed) as portal,
-    ):
-        from tests.demo.story import play
+    try:
+        with (
+            tempfile.TemporaryDirectory(prefix="pbportal-demo-") as folder,
+            running(Path(folder), say=_say, prepare=_seed) as portal,
+        ):
+            from tests.demo.story import play
 
-        _say(f"The portal runs at {portal.url}, {time.monotonic() - began:.0f} seconds after the start.")
-        return 0 if play(portal, _say, began=began) else 1
+            _say(f"The portal runs at {portal.url}, {time.monotonic() - began:.0f} seconds after the start.")
+            ok = play(portal, _say, began=began)
+            if not ok:
+                print(f"The worker said last:\n{portal.worker.last_words()}", file=sys.stderr)
+            return 0 if ok else 1
+    except DidNotStart as failure:
+        seconds = round(time.monotonic() - began, 1)
+        _say(json.dumps({"ok": False, "steps": [], "error": str(failure), "seconds": seconds}))
+        return 1
 
 
 def stay(*, fresh: bool) -> int:
@@ -79,13 +91,13 @@ def _seed() -> None:
 
 def _where_to_look(portal: Portal) -> str:
     from connectors.models import Connector
+    from connectors.states import LIVE
     from tests import world
     from tests.demo import seed
-    from tests.entra_emulator import people
 
-    client_id, secret = people.portal_application(people.SABLE_STREET)
     who = "\n".join(f"    {email:40} {what}" for email, what in seed.PEOPLE)
-    connected = "\n".join(f"    {row.company.name:40} {row.get_cloud_display()}" for row in Connector.objects.all())
+    rows = Connector.objects.filter(status__in=LIVE).select_related("company")
+    connected = "\n".join(f"    {row.company.name:40} {row.get_cloud_display()}" for row in rows)
     return f"""
 Partner portal   {portal.url}/partner/
 Health           {portal.url}/healthz and {portal.url}/readyz
@@ -97,13 +109,27 @@ Everybody's password is “{world.PASSWORD}”:
 
 Connected, and synchronised every five minutes:
 {connected}
-Not connected yet: Sable Street Brewing. In another terminal:
+
+In another terminal:
     export PBPORTAL_ENV_FILE={portal.settings_file}
     ./dev manage connectors
-    echo '{secret}' | ./dev manage connector install --company "Sable Street Brewing" \\
-        --tenant {people.SABLE_STREET} --client-id {client_id} --sync-group "{people.SYNC_GROUP}"
-
+{_what_to_connect()}
 Ctrl-C ends everything. The next start goes on from here; --fresh starts over."""
+
+
+def _what_to_connect() -> str:
+    """Return the command that connects the company which was left for it; nothing once that is done."""
+    from tenants.models import Company
+    from tests.demo import seed
+    from tests.entra_emulator import people
+
+    company = Company.objects.get(name=seed.LEFT_FOR_YOU)
+    if company.connectors.exists():
+        return ""
+    client_id, secret = people.portal_application(people.SABLE_STREET)
+    return f"""    echo '{secret}' | ./dev manage connector install --company {company.slug} \\
+        --tenant {people.SABLE_STREET} --client-id {client_id} --sync-group "{people.SYNC_GROUP}"
+"""
 
 
 def _say(text: str) -> None:

@@ -11,7 +11,7 @@ from tests.entra_emulator.people import make_tenant, populate
 from tests.entra_emulator.server import Server
 
 NORTHMOOR = "northmoor.example"
-NORTHMOOR_PEOPLE = 2_500
+NORTHMOOR_PEOPLE = 3_000
 
 
 def build(emulator: Emulator) -> None:

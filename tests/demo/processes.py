@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -37,8 +38,9 @@ class Processes:
     process dies without leaving, a guardian ends them.
     """
 
-    def __init__(self, logs: Path) -> None:
+    def __init__(self, logs: Path, *, grace: float = GRACE_SECONDS) -> None:
         self._logs = logs
+        self._grace = grace
         self._children: list[Child] = []
         self._guardian: subprocess.Popen[bytes] | None = None
 
@@ -91,7 +93,7 @@ class Processes:
         if child.process.poll() is None:
             child.process.terminate()
             try:
-                child.process.wait(GRACE_SECONDS)
+                child.process.wait(self._grace)
             except subprocess.TimeoutExpired:
                 child.process.kill()
         child.process.wait()
@@ -125,8 +127,6 @@ def below(process: int) -> list[int]:
 
 def until_gone(process: int, seconds: float) -> bool:
     """Wait until no process has this id any more, and say whether it came to that."""
-    import os
-
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         try:

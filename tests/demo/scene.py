@@ -226,16 +226,16 @@ class Scene:
         self.outcome.runs += [one.pk for one in found]
         return found
 
-    def wait(self, is_so: Callable[[], object], otherwise: str, seconds: float = STEP_SECONDS) -> None:
+    def wait(self, is_so: Callable[[], object], otherwise: str, *, pause: float = 0.03) -> None:
         """Wait until something is so; raises TookTooLong with what was seen instead."""
-        end = time.monotonic() + seconds
+        end = time.monotonic() + STEP_SECONDS
         while not is_so():
             if (ended := self.portal.processes.ended()) is not None:
                 raise TookTooLong(f"The {ended.name} has ended by itself. It said:\n{ended.last_words()}")
             if time.monotonic() > end:
                 said = self.portal.worker.last_words(10)
-                raise TookTooLong(f"After {seconds:g} seconds {otherwise}. The worker said last:\n{said}")
-            time.sleep(0.03)
+                raise TookTooLong(f"After {STEP_SECONDS:g} seconds {otherwise}. The worker said last:\n{said}")
+            time.sleep(pause)
 
     # Comparing
 

@@ -42,6 +42,10 @@ RULES: Mapping[Situation, Action] = {Situation.DELETED: Action.DELETE}
 SETTINGS: Mapping[str, bool] = {"leave_out_guests": True}
 
 
+SILENT: Mapping[str, bool] = {"send_invitations": False}
+"""Where thousands come at once, nobody reads what is written to them."""
+
+
 @dataclass(frozen=True)
 class Connected:
     """Hold a company that the demo connects, and the directory that it is connected to."""
@@ -58,9 +62,12 @@ CONNECTED = (
     Connected("Brightwater Logistics", people.BRIGHTWATER, additional=ADDITIONAL, actions=RULES, settings=SETTINGS),
     Connected("Harbour Authority", people.HARBOUR, Cloud.US_GOVERNMENT),
     Connected("Lotus River Trading", people.LOTUS_RIVER, Cloud.CHINA),
-    Connected("Northmoor Foods", NORTHMOOR),
+    Connected("Northmoor Foods", NORTHMOOR, settings=SILENT),
 )
-"""Companies that are connected when the demo stays. Sable Street Brewing is left to be connected by hand."""
+"""Companies that are connected when the demo stays."""
+
+LEFT_FOR_YOU = "Sable Street Brewing"
+"""The company that whoever looks at the demo may connect."""
 
 
 PEOPLE = (

@@ -5,18 +5,17 @@ from __future__ import annotations
 import os
 import signal
 
-from django.db import transaction
 from django.utils import timezone
 from django_q.models import Schedule
 
 from connectors import decisions, lifecycle
 from connectors.models import AccountLink, Connector, SyncChange, SyncRun
 from connectors.states import ConnectorStatus, Outcome, RunState, RunTrigger
-from tenants.models import Account, Company
+from tenants.models import Account
 from tests.demo.microsoft import NORTHMOOR, NORTHMOOR_PEOPLE
 from tests.demo.processes import below, until_gone
 from tests.demo.scene import ENTRA, Scene, TookTooLong
-from tests.demo.seed import RULES, SETTINGS, connect
+from tests.demo.seed import RULES, SETTINGS, SILENT, connect
 from tests.entra_emulator import people
 from tests.oracle import End
 from tests.oracle.facts import recommended_rules
@@ -74,7 +73,7 @@ def _installed_again(s: Scene) -> None:
 
 def _killed(s: Scene) -> None:
     large = s.beside("Northmoor Foods", NORTHMOOR)
-    connector = connect(large.company, NORTHMOOR)
+    connector = connect(large.company, NORTHMOOR, settings=SILENT)
     sync_group = large.tenant.group(people.SYNC_GROUP).id
     large.world.person_does("install", ENTRA, tenant_id=large.tenant.id, sync_group=sync_group)
     _kill_in_mid_apply(large)
@@ -97,18 +96,16 @@ def _killed(s: Scene) -> None:
 
 
 def _kill_in_mid_apply(s: Scene) -> None:
+    [cluster] = below(s.portal.worker.process.pid)
     applying = SyncRun.objects.filter(company=s.company, state=RunState.RUNNING, phase="applying", done__gt=0)
-    s.wait(applying.exists, "no run applies changes")
-    with transaction.atomic():
-        # While this process holds the company, no chunk can be committed: the run stands in the middle.
-        Company.objects.select_for_update().get(pk=s.company.pk)
-        run = applying.first()
-        if run is None:
-            raise TookTooLong("The run had ended before it could be killed.")
-        [cluster] = below(s.portal.worker.process.pid)
-        os.killpg(cluster, signal.SIGKILL)
-        if not until_gone(cluster, 10):
-            raise TookTooLong("The killed worker is still there.")
+    s.wait(applying.exists, "no run applies changes", pause=0.002)
+    # Stopped first, so that the run can be seen to stand in the middle of its work before it is killed.
+    os.killpg(cluster, signal.SIGSTOP)
+    caught = applying.exists()
+    os.killpg(cluster, signal.SIGKILL)
+    if not until_gone(cluster, 10):
+        raise TookTooLong("The killed worker is still there.")
+    s.outcome.must(caught, "the run had ended before it could be killed")
 
 
 def _schedule_alone(s: Scene) -> None:
