@@ -177,6 +177,12 @@ def _address(text: str) -> str:
     return text
 
 
+def _guid(text: str) -> str:
+    if not re.fullmatch(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", text):
+        raise ValueError
+    return text.lower()
+
+
 def _dotted_path(text: str) -> str:
     if not all(part.isidentifier() for part in text.split(".")) or "." not in text:
         raise ValueError
@@ -213,6 +219,8 @@ EMAIL = Kind(
     _email,
 )
 ADDRESS = Kind("an address such as portal@example.com or Portal <portal@example.com>", _address)
+GUID = Kind("a GUID such as 8f1a2b3c-4d5e-6f70-8192-a3b4c5d6e7f8", _guid)
+TEXT = Kind("any text", str)
 DOTTED_PATH = Kind("the dotted path of a function", _dotted_path)
 
 

@@ -95,6 +95,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "allauth.usersessions.middleware.UserSessionsMiddleware",
+    "tenants.signin.second_factor.SecondFactorMiddleware",
 ]
 ROOT_URLCONF = "pbportal.urls"
 WSGI_APPLICATION = "pbportal.wsgi.application"
@@ -108,6 +109,7 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "tenants.signin.frame.frame",
             ]
         },
     }
@@ -146,31 +148,54 @@ CACHES = {
 
 # ── Signing in ──────────────────────────────────────────────────────────────────────
 AUTH_USER_MODEL = "tenants.User"
-AUTHENTICATION_BACKENDS = [
-    "django.contrib.auth.backends.ModelBackend",
-    "allauth.account.auth_backends.AuthenticationBackend",
-]
+AUTHENTICATION_BACKENDS = ["tenants.signin.backend.LoginBackend"]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "home"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
+ACCOUNT_ADAPTER = "tenants.signin.adapters.AccountAdapter"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+# An invitation has proven the address before there is a login.
+ACCOUNT_EMAIL_VERIFICATION = "none"
+# Nobody learns by a mail, or by its absence on the page, which addresses have a login.
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_RATE_LIMITS = {"login": "30/m/ip", "login_failed": "10/m/ip,5/300s/key", "reset_password": "20/m/ip,5/m/key"}
+SOCIALACCOUNT_ADAPTER = "tenants.signin.adapters.MicrosoftAdapter"
 # An address in Entra proves nothing about who owns it: a login is never found by it.
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
 SOCIALACCOUNT_EMAIL_VERIFICATION = "none"
+SOCIALACCOUNT_STORE_TOKENS = False
+MFA_ADAPTER = "tenants.signin.adapters.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_TOTP_ISSUER = "Password Boss"
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = DEBUG
+# Without a second factor, staff get no further than to the page where they set one up.
+PBPORTAL_STAFF_SECOND_FACTOR = env.ask("PBPORTAL_STAFF_SECOND_FACTOR", kind.FLAG, True)
+PBPORTAL_INVITATION_DAYS = env.ask("PBPORTAL_INVITATION_DAYS", kind.whole(1, 90), 7)
+PBPORTAL_INVITATIONS_PER_MINUTE = env.ask("PBPORTAL_INVITATIONS_PER_MINUTE", kind.whole(1, 10_000), 100)
 
 # ── Microsoft ───────────────────────────────────────────────────────────────────────
 # Both are seams for an emulated Microsoft; the deployment check refuses them where DEBUG is off.
 ENTRA_SESSION = env.ask("ENTRA_SESSION", kind.DOTTED_PATH, "connectors.entra.plain_session")
 # From Microsoft's login origin to the one that browsers are sent to instead.
 ENTRA_LOGIN_ORIGINS = env.ask("ENTRA_LOGIN_ORIGINS", kind.ORIGIN_PAIRS, {})
+# The portal's own application, by which people sign in with Microsoft; without both there is no button for it.
+MICROSOFT_SIGNIN_CLIENT_ID = env.ask("MICROSOFT_SIGNIN_CLIENT_ID", kind.GUID, "")
+MICROSOFT_SIGNIN_CLIENT_SECRET = env.ask("MICROSOFT_SIGNIN_CLIENT_SECRET", kind.TEXT, "")
+if bool(MICROSOFT_SIGNIN_CLIENT_ID) != bool(MICROSOFT_SIGNIN_CLIENT_SECRET):
+    env.refuse("MICROSOFT_SIGNIN_CLIENT_ID and MICROSOFT_SIGNIN_CLIENT_SECRET go together: set both, or neither.")
+SOCIALACCOUNT_PROVIDERS = {"microsoft": {"provider_class": "tenants.signin.microsoft.MicrosoftProvider"}}
 # For the connector's calls, in the shape of requests.Session.proxies; the usual *_PROXY names are not read.
 PBPORTAL_PROXIES = env.ask("PBPORTAL_PROXIES", kind.PROXIES, {})
 

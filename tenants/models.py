@@ -331,6 +331,60 @@ class Account(models.Model):
         return self.restorable_until is not None and now < self.restorable_until
 
 
+class Invitation(models.Model):
+    """The one-time link by which an account, or a staff login, gets its password; one row each, sent anew at will.
+
+    `wanted_at` is when it was asked for last; it is due until `sent_at` is set. `not_before` puts the sending off.
+    Only a hash of the link is kept, '' where there is no link that works. Accepted or revoked, it is over.
+    """
+
+    tenant_exemption: ClassVar[str] = "An invitation is reached through its account or staff login, never listed."
+
+    account = models.OneToOneField(Account, null=True, blank=True, on_delete=models.CASCADE, related_name="invitation")
+    staff = models.OneToOneField(User, null=True, blank=True, on_delete=models.CASCADE, related_name="invitation")
+    wanted_at = models.DateTimeField()
+    not_before = models.DateTimeField(null=True, blank=True)
+    failures = models.PositiveSmallIntegerField(default=0)
+    token_hash = models.CharField(max_length=64, blank=True, default="", editable=False)
+    sent_at = models.DateTimeField(null=True, blank=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    accepted_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(
+                fields=["wanted_at"],
+                condition=models.Q(sent_at=None, accepted_at=None, revoked_at=None),
+                name="invitation_due",
+            ),
+        ]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(account__isnull=True) ^ models.Q(staff__isnull=True),
+                name="invitation_of_one",
+            ),
+            models.UniqueConstraint(
+                fields=["token_hash"], condition=~models.Q(token_hash=""), name="invitation_link_once"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(token_hash="")
+                | models.Q(accepted_at=None, revoked_at=None, expires_at__isnull=False),
+                name="invitation_over_has_no_link",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Invitation of {self.account or self.staff}"
+
+    @property
+    def owner(self) -> User:
+        """Return the staff login, or one not saved that has the account's name and address."""
+        if self.account is not None:
+            return User(email=self.account.email, name=self.account.full_name)
+        return self.staff or User()
+
+
 class Group(models.Model):
     """A group of accounts that share passwords; one managed by Azure AD mirrors a directory group."""
 

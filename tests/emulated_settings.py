@@ -6,7 +6,7 @@ from pathlib import Path
 
 # Only the choice of the database comes from outside; a developer's .env must not change what a test proves.
 _database_url = os.environ.get("DATABASE_URL")
-for _name in [name for name in os.environ if name.startswith(("PBPORTAL_", "ENTRA_", "EMAIL_"))]:
+for _name in [name for name in os.environ if name.startswith(("PBPORTAL_", "ENTRA_", "EMAIL_", "MICROSOFT_"))]:
     del os.environ[_name]
 for _name in (
     "SECRET_KEY_FALLBACKS",
@@ -29,6 +29,8 @@ from pbportal.settings import *  # noqa: E402, F403 (the environment must be set
 from pbportal.settings import DATABASES  # noqa: E402
 
 ENTRA_SESSION = "tests.entra_emulator.session.in_process"
+# The tests of the second factor turn it on; everywhere else staff are signed in without one.
+PBPORTAL_STAFF_SECOND_FACTOR = False
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 # pytest turns DEBUG off, and whitenoise would warn of the folder that only collectstatic makes.

@@ -12,12 +12,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from django.db import connection, transaction
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils.http import int_to_base36
 
 from tenants.models import User
 from tests.isolation_tenants import (
@@ -90,6 +92,7 @@ STAFF_403 = partner_portal(403, 403, 403, 403, 403)
 INSIDE_OK = partner_portal(200, 200, 200, 200, 404)
 INSIDE_403 = partner_portal(403, 403, 403, 403, 404)
 HOME = "/partner/"
+INTEGRATIONS = "/business/connectors/"
 ACCOUNTS = "/partner/tenants/account/"
 ACTIVITY = "/partner/tenants/auditentry/"
 COMPANIES = "/partner/tenants/company/"
@@ -124,14 +127,93 @@ COMPANIES_CHANGED = partner_portal(COMPANIES, COMPANIES, 403, 403, 404)
 CONNECTORS_ACTED_ON = partner_portal(CONNECTORS, CONNECTORS, CONNECTORS, 200, CONNECTORS)
 ACCOUNTS_ACTED_ON = partner_portal(ACCOUNTS, ACCOUNTS, ACCOUNTS, 200, ACCOUNTS)
 
+NO_PARTNER_PORTAL = everybody(404) | dict.fromkeys(STAFF, HOME) | {Standing.ANONYMOUS: LOGIN}
+CHANGE_PASSWORD = "/accounts/password/change/"
+FACTORS = "/accounts/2fa/"
+OWN_ACCOUNT = "/account/"
+ADMINISTRATORS = (Standing.COMPANY_ADMINISTRATOR, Standing.OTHER_COMPANY)
+GOES_HOME = everybody(OWN_ACCOUNT) | dict.fromkeys(STAFF, HOME) | dict.fromkeys(ADMINISTRATORS, INTEGRATIONS)
+GATE = Expected(everybody(200), everybody(200))
+NOTICE = Expected(everybody(200), everybody(405))
+CLOSED = Expected(everybody(404), everybody(404))
+
+
+def own(get: int | str, post: int | str) -> Expected:
+    """Return the answers of a page about the visitor's own sign-in: strangers are sent to sign in."""
+    return Expected(everybody(get) | {Standing.ANONYMOUS: LOGIN}, everybody(post) | {Standing.ANONYMOUS: LOGIN})
+
+
+def confirmed(path: str) -> Expected:
+    """Return the answers of an own page that asks for the password first."""
+    again = f"/accounts/reauthenticate/?next={quote(path, safe='')}"
+    return own(again, again)
+
+
+def before_signing_in(get: int | str, post: int | str) -> Expected:
+    """Return the answers of a page that sends home whoever is signed in already."""
+    return Expected(GOES_HOME | {Standing.ANONYMOUS: get}, GOES_HOME | {Standing.ANONYMOUS: post})
+
+
+SIGNING_IN: dict[str, Expected] = {
+    "home": Expected(GOES_HOME | {Standing.ANONYMOUS: LOGIN}, everybody(405)),
+    "own_account": Expected(
+        everybody(200) | dict.fromkeys(STAFF, FACTORS) | {Standing.ANONYMOUS: LOGIN},
+        everybody(405) | {Standing.ANONYMOUS: LOGIN},
+    ),
+    "welcome": Expected(everybody(410), everybody(410)),
+    "signin_choose": Expected(everybody(LOGIN), everybody(LOGIN)),
+    "account_login": before_signing_in(200, 200),
+    "account_logout": own(200, LOGIN),
+    "account_inactive": NOTICE,
+    "account_reauthenticate": own(200, 200),
+    "account_change_password": own(200, 200),
+    # Everybody here has a password.
+    "account_set_password": own(CHANGE_PASSWORD, CHANGE_PASSWORD),
+    "account_reset_password": GATE,
+    "account_reset_password_done": NOTICE,
+    "account_reset_password_from_key": GATE,
+    "account_reset_password_from_key_done": NOTICE,
+    "mfa_index": own(200, 405),
+    "mfa_authenticate": before_signing_in(LOGIN, LOGIN),
+    "mfa_reauthenticate": own("/accounts/reauthenticate/", "/accounts/reauthenticate/"),
+    "mfa_activate_totp": confirmed("/accounts/2fa/totp/activate/"),
+    # Nobody here has a second factor to show or to take away.
+    "mfa_deactivate_totp": own(404, 404),
+    "mfa_view_recovery_codes": own(404, 405),
+    "mfa_generate_recovery_codes": confirmed("/accounts/2fa/recovery-codes/generate/"),
+    "mfa_download_recovery_codes": own(404, 404),
+    "mfa_list_webauthn": own(200, 405),
+    "mfa_add_webauthn": confirmed("/accounts/2fa/webauthn/add/"),
+    "mfa_login_webauthn": before_signing_in(LOGIN, LOGIN),
+    "mfa_reauthenticate_webauthn": own("/accounts/reauthenticate/", "/accounts/reauthenticate/"),
+    "mfa_remove_webauthn": confirmed("/accounts/2fa/webauthn/keys/1/remove/"),
+    "mfa_edit_webauthn": confirmed("/accounts/2fa/webauthn/keys/1/edit/"),
+    "usersessions_list": own(200, "/accounts/sessions/"),
+    "socialaccount_connections": own(200, 200),
+    # The portal of this walk has no application for Microsoft's sign-in; test_microsoft.py has.
+    "microsoft_login": CLOSED,
+    "microsoft_callback": CLOSED,
+    "socialaccount_login_cancelled": NOTICE,
+    "socialaccount_login_error": Expected(everybody(401), everybody(405)),
+    "account_signup": CLOSED,
+    "account_email": CLOSED,
+    "account_email_verification_sent": CLOSED,
+    "account_confirm_email": CLOSED,
+    "account_confirm_login_code": CLOSED,
+    "socialaccount_signup": CLOSED,
+}
+
 EXPECTATIONS: dict[str, Expected] = {
+    **SIGNING_IN,
     "healthz": Expected(everybody(200), everybody(405)),
     "readyz": Expected(everybody("200 or 503"), everybody(405)),
     "admin:index": Expected(STAFF_OK, STAFF_OK),
-    "admin:login": Expected(everybody(200) | dict.fromkeys(STAFF, HOME), everybody(200)),
-    "admin:logout": Expected(everybody(HOME) | dict.fromkeys(STAFF, 405), everybody(HOME) | dict.fromkeys(STAFF, 200)),
-    "admin:password_change": Expected(STAFF_OK, STAFF_OK),
-    "admin:password_change_done": Expected(STAFF_OK, STAFF_405),
+    "admin:login": Expected(NO_PARTNER_PORTAL, NO_PARTNER_PORTAL),
+    "admin:logout": Expected(
+        everybody(HOME) | dict.fromkeys(STAFF, 405), everybody(HOME) | dict.fromkeys(STAFF, LOGIN)
+    ),
+    "admin:password_change": Expected(partner_portal(*[CHANGE_PASSWORD] * 5), partner_portal(*[CHANGE_PASSWORD] * 5)),
+    "admin:password_change_done": Expected(partner_portal(*[FACTORS] * 5), partner_portal(*[FACTORS] * 5)),
     "admin:autocomplete": Expected(STAFF_403, STAFF_405),
     "admin:jsi18n": Expected(STAFF_OK, STAFF_405),
     "admin:app_list": Expected(STAFF_OK, STAFF_OK),
@@ -162,6 +244,10 @@ ARGUMENTS: dict[str, Callable[[Url, Tenant], Any]] = {
     "object_id": lambda url, tenant: tenant.row(_model_of(url)).pk,
     "app_label": lambda url, tenant: "tenants",
     "url": lambda url, tenant: f"nowhere/{tenant.company.pk}",
+    "token": lambda url, tenant: f"no-link-of-{tenant.company.pk}",
+    "uidb36": lambda url, tenant: int_to_base36(tenant.row("tenants.account").user_id),
+    "key": lambda url, tenant: "set-password",
+    "pk": lambda url, tenant: 1,
 }
 
 POSTED: dict[str, Callable[[Tenant], dict[str, Any]]] = {
@@ -311,7 +397,7 @@ def _remembering(writes: list[str]) -> Callable[..., Any]:
 def _client(scene: Scene, visitor: str) -> Client:
     client = Client()
     if isinstance(user := scene.visitors[visitor], User):
-        client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+        client.force_login(user)
     return client
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
@@ -18,7 +19,7 @@ from connectors.models import Connector
 from connectors.schedule import owners
 from connectors.schedule.rows import connectors_by_size, literal, repair, task_seconds
 from connectors.states import RunTrigger
-from tenants import roster
+from tenants import invitations, roster
 from tenants.models import User
 
 logger = logging.getLogger(__name__)
@@ -111,6 +112,9 @@ def reconcile() -> None:
             "give back the tasks of dead workers": lambda: owners.give_back_of_the_dead(now),
             "free the leases of dead runs": lambda: sync.abandon_dead(now),
             "queue the runs that were asked for during a run": follow_up,
+            "send the invitations that are due": lambda: invitations.send_due(
+                now, settings.PBPORTAL_INVITATIONS_PER_MINUTE
+            ),
         }
     )
 

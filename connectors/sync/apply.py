@@ -11,6 +11,7 @@ from itertools import groupby
 from connectors.models import AccountLink, GroupLink
 from connectors.plan import Change, LinkNote
 from connectors.states import ChangeKind
+from tenants import invitations
 from tenants.models import Account
 from tenants.roster import Ledger, NewAccount, NewGroup
 from tenants.states import AccountStatus, Hand, ManagedBy, PendingReason
@@ -25,6 +26,7 @@ class Applier:
 
     connector_id: int
     tenant_id: str
+    invites: bool = False
     accounts: dict[str, int] = field(default_factory=dict)
     groups: dict[str, int] = field(default_factory=dict)
 
@@ -89,6 +91,9 @@ class Applier:
             ],
             batch_size=CHUNK,
         )
+        if self.invites:
+            # Sent later, at a measured pace; an adopted account never gets here.
+            invitations.queue(self.accounts[change.object_id] for change in changes)
 
     def identify(self, ledger: Ledger, changes: list[Change], now: datetime) -> None:
         ids = self._ids(changes)

@@ -75,7 +75,9 @@ class Going:
     def __post_init__(self) -> None:
         connector = self.connector
         self.started = self.clock()
-        self.applier = Applier(connector_id=connector.pk, tenant_id=connector.tenant_id)
+        self.applier = Applier(
+            connector_id=connector.pk, tenant_id=connector.tenant_id, invites=connector.send_invitations
+        )
 
     @property
     def connector(self) -> Connector:

@@ -12,6 +12,7 @@ from django.core.validators import validate_email
 from django.db.models.functions import Lower
 from django.utils import timezone
 
+from tenants import invitations
 from tenants.audit import Action, record
 from tenants.models import Account, Company, User
 from tenants.roles import Can
@@ -41,6 +42,8 @@ class Act(Labelled):
     MAKE_USER = "make_user", "Make user"
     HAND_BACK = "hand_back", "Manage in Password Boss"
     LIFT_BAR = "lift_bar", "Let the connector manage again"
+    RESEND_INVITATION = "resend_invitation", "Resend invitation"
+    REVOKE_INVITATION = "revoke_invitation", "Revoke invitation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,17 @@ def _restore(ledger: Ledger, accounts: list[Account]) -> None:
     ledger.restore(rest, AccountStatus.ACTIVE)
     ledger.unbar(_ids(accounts))
     ledger.vouch(_known(accounts))
+
+
+def _resend(ledger: Ledger, accounts: list[Account]) -> None:
+    in_doubt = invitations.doubted(_ids(accounts))
+    for account in accounts:
+        if account.pk in in_doubt:
+            raise Refused(
+                f"The directory reports another address for {_name(account)} than {account.email}, and no one-time link"
+                " goes to an address in doubt. Correct the address in Entra, or take the account out of the selection."
+            )
+    invitations.queue_again(_ids(accounts))
 
 
 def _hand_back(ledger: Ledger, accounts: list[Account]) -> None:
@@ -174,6 +188,20 @@ _KINDS = {
         do=lambda ledger, accounts: ledger.unbar(_ids(accounts)),
         action=Action("account.bar_lifted", "{actor} let the connector manage {subject} again.", ("accounts",)),
     ),
+    Act.RESEND_INVITATION: _Kind(
+        right=Can.MANAGE_ACCOUNTS,
+        applies=lambda account, now: account.status == AccountStatus.ACTIVE and not account.claimed,
+        needs="active accounts whose owner has no login yet",
+        do=_resend,
+        action=Action("account.invited_again", "{actor} had {subject} invited again.", ("accounts",)),
+    ),
+    Act.REVOKE_INVITATION: _Kind(
+        right=Can.MANAGE_ACCOUNTS,
+        applies=lambda account, now: account.status in PRESENT and not account.claimed,
+        needs="accounts whose owner has no login yet",
+        do=lambda ledger, accounts: invitations.revoke(_ids(accounts)),
+        action=Action("account.invitation_revoked", "{actor} revoked the invitation of {subject}.", ("accounts",)),
+    ),
 }
 
 ACTS: MappingProxyType[Act, Can] = MappingProxyType({act: kind.right for act, kind in _KINDS.items()})
@@ -252,6 +280,7 @@ def create_account(
                     " Use that one, or give another email address."
                 )
             [account] = ledger.create([NewAccount(first_name, last_name, email, role=role)])
+            invitations.queue([account.pk])
             record(
                 CREATED,
                 company=ledger.company,

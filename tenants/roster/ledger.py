@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
-from tenants.models import Account, Company, Group, GroupMembership
+from tenants.models import Account, Company, Group, GroupMembership, User
 from tenants.states import AccountRole, AccountStatus, Hand, ManagedBy, PendingReason
 
 T = TypeVar("T", int, str)
@@ -282,6 +282,10 @@ class Ledger:
     def set_role(self, ids: Collection[int], role: AccountRole) -> None:
         """Give accounts a role in the company."""
         self._update(ids, Q(status__in=PRESENT), role=role)
+
+    def claim(self, account_id: int, login: User) -> None:
+        """Tie an account to the login of its owner, who has proven the address or the identity."""
+        self._update([account_id], Q(user=None, status__in=PRESENT), user=login)
 
     def bar(self, ids: Collection[int]) -> None:
         """Keep every sync from touching or creating an account for the owners; only those with an identity."""

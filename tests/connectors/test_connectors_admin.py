@@ -46,7 +46,7 @@ def stage(db: None, emulator: Emulator) -> Stage:
 
 def as_(user: User) -> Client:
     client = Client()
-    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(user)
     return client
 
 

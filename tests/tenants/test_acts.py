@@ -38,15 +38,17 @@ def test_each_act_asks_for_the_right_of_the_rights_table() -> None:
         Act.MAKE_USER: Can.END_ACCOUNTS,
         Act.HAND_BACK: Can.RULE_CONNECTORS,
         Act.LIFT_BAR: Can.RULE_CONNECTORS,
+        Act.RESEND_INVITATION: Can.MANAGE_ACCOUNTS,
+        Act.REVOKE_INVITATION: Can.MANAGE_ACCOUNTS,
     }
 
 
 class TestWhatApplies:
     # status → the acts for an unclaimed user's account that PB manages
     PLAIN = {
-        ACTIVE: {Act.DISABLE, Act.DELETE, Act.MAKE_ADMIN},
-        PENDING: {Act.APPROVE, Act.DISABLE, Act.DELETE, Act.MAKE_ADMIN},
-        DISABLED: {Act.ENABLE, Act.DELETE, Act.MAKE_ADMIN},
+        ACTIVE: {Act.DISABLE, Act.DELETE, Act.MAKE_ADMIN, Act.RESEND_INVITATION, Act.REVOKE_INVITATION},
+        PENDING: {Act.APPROVE, Act.DISABLE, Act.DELETE, Act.MAKE_ADMIN, Act.REVOKE_INVITATION},
+        DISABLED: {Act.ENABLE, Act.DELETE, Act.MAKE_ADMIN, Act.REVOKE_INVITATION},
         DELETED: {Act.RESTORE},
         PERSONAL: set(),
     }
@@ -65,7 +67,8 @@ class TestWhatApplies:
             return set(acts_that_apply([self.account(status, **fields)], NOW))
 
         assert seen() == plain
-        assert seen(user=User(pk=1)) == plain | ({Act.CONVERT} if present else set())
+        unclaimed = {Act.RESEND_INVITATION, Act.REVOKE_INVITATION}
+        assert seen(user=User(pk=1)) == plain - unclaimed | ({Act.CONVERT} if present else set())
         swapped = (plain - {Act.MAKE_ADMIN}) | ({Act.MAKE_USER} if present else set())
         assert seen(role=AccountRole.ADMIN) == swapped
         assert seen(managed_by=ManagedBy.AZURE_AD) == plain | ({Act.HAND_BACK} if present else set())
@@ -77,7 +80,7 @@ class TestWhatApplies:
 
     def test_to_a_selection_only_what_fits_all_of_it(self) -> None:
         both = [self.account(ACTIVE), self.account(DISABLED)]
-        assert acts_that_apply(both, NOW) == {Act.DELETE, Act.MAKE_ADMIN}
+        assert acts_that_apply(both, NOW) == {Act.DELETE, Act.MAKE_ADMIN, Act.REVOKE_INVITATION}
         assert acts_that_apply([*both, self.account(DELETED)], NOW) == frozenset()
 
     def test_to_nobody_nothing(self) -> None:

@@ -33,6 +33,8 @@ EMITTED: dict[str, Callable[[Company, User], object]] = {
     "account.made_user": _act(Act.MAKE_USER, AccountStatus.DISABLED, role=AccountRole.ADMIN),
     "account.handed_back": _act(Act.HAND_BACK),
     "account.bar_lifted": _act(Act.LIFT_BAR, barred=True),
+    "account.invited_again": _act(Act.RESEND_INVITATION),
+    "account.invitation_revoked": _act(Act.REVOKE_INVITATION),
     "account.created": lambda company, actor: create_account(
         company, first_name="Ngozi", last_name="Eze", email="ngozi@brightwater.example", actor=actor
     ),

@@ -10,7 +10,7 @@ import pytest
 from django.apps import apps
 from django.db import IntegrityError, models, transaction
 
-from tenants.models import Account, Company, Group, GroupMembership, Partner, StaffMembership, User
+from tenants.models import Account, Company, Group, GroupMembership, Invitation, Partner, StaffMembership, User
 from tenants.roles import Role
 from tenants.states import AccountStatus, Hand, LoginKind, ManagedBy, PendingReason
 from tests.world import TENANT, make_account, make_company, make_group, make_operator, make_partner, make_staff
@@ -45,6 +45,11 @@ def _staff_twice(company: Company) -> None:
 def _group_twice(company: Company) -> None:
     make_group(company, "One", **IDENTITY)
     make_group(company, "Two", **IDENTITY)
+
+
+def _link_twice(company: Company) -> None:
+    for _ in range(2):
+        Invitation.objects.create(account=make_account(company), wanted_at=AT, token_hash="x", expires_at=AT)
 
 
 def _user(**wrong: Any) -> Callable[[Company], object]:
@@ -86,6 +91,11 @@ VIOLATIONS: dict[str, Callable[[Company], object]] = {
     "account_identity_whole": _account(directory_tenant_id=TENANT),
     "account_identity_lower_case": _account(directory_tenant_id=TENANT, directory_object_id="OBJECT-1"),
     "account_active_was_active": _account(was_active=False),
+    "invitation_of_one": lambda company: Invitation.objects.create(wanted_at=AT),
+    "invitation_link_once": _link_twice,
+    "invitation_over_has_no_link": lambda company: Invitation.objects.create(
+        account=make_account(company), wanted_at=AT, token_hash="x", expires_at=AT, accepted_at=AT
+    ),
     "group_identity_once": _group_twice,
     "group_managed_by_known": lambda company: make_group(company, managed_by="ldap", **IDENTITY),
     "group_mirror_has_identity": lambda company: make_group(company, managed_by=ManagedBy.AZURE_AD),
