@@ -22,11 +22,12 @@ from connectors.plan.lines import (
 )
 from connectors.plan.marks import Marks
 from connectors.plan.situations import Known
-from connectors.plan.table import TABLE, Cell, Move, State
+from connectors.plan.table import TABLE, Cell, Move, Row, State
 from connectors.plan.values import AccountFacts, Because, Change, Held, Limits, Rules, Skipped
 from connectors.states import GROWTH, ChangeKind, HoldCause, Situation, SkipReason
 from tenants.states import AccountStatus, PendingReason
 
+_NO_ROW: Row = {}
 _ACTIVATE = Move(ChangeKind.ACTIVATE, AccountStatus.ACTIVE)
 
 
@@ -89,17 +90,15 @@ def find_returns(rules: Rules, known: Iterable[Known], marks: Marks) -> Returns:
     for one in known:
         if one.state is State.ACTIVE or not one.back:
             continue
-        row = rows.get(one.state)
-        if row is None:
+        cell = rows.get(one.state, _NO_ROW).get(rules.actions[Situation.RETURNED])
+        if cell is None:
             if one.account.pending_reason is PendingReason.LICENCE:
                 waiting.append(one)
-            continue
-        cell = row[rules.actions[Situation.RETURNED]]
-        if isinstance(cell, SkipReason):
+        elif isinstance(cell, SkipReason):
             skipped.append(account_skipped(one, Situation.RETURNED, cell))
         elif marks.kept(one.object_id, Situation.RETURNED):
             skipped.append(account_skipped(one, Situation.RETURNED, SkipReason.KEPT))
-        elif cell is not None:
+        else:
             (restoring if cell.kind is ChangeKind.RESTORE else enabling).append(Return(one, cell))
     return Returns(
         enabling=tuple(enabling),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from connectors.directory import Person
 from connectors.plan.email import usable_address
 from connectors.plan.lines import OTHER_EMAIL, OTHER_NAME, account_change, because, directory_name
 from connectors.plan.situations import Known, account_name
@@ -52,7 +53,7 @@ def follow_directory(
                         last_name=last,
                     )
                 )
-            email = _directory_email(rules, one, email)
+            email = _directory_email(rules, one.person, email)
             if email not in (link.directory_email, account.email.lower()):
                 changes.append(
                     account_change(
@@ -68,10 +69,8 @@ def follow_directory(
     return changes, notes
 
 
-def _directory_email(rules: Rules, one: Known, remembered: str) -> str:
+def _directory_email(rules: Rules, person: Person, remembered: str) -> str:
     """Return the address the directory reports; where it has no usable one, the last it had."""
-    if one.person is None:
+    if remembered and remembered == person.mail:
         return remembered
-    if remembered and remembered == one.person.mail:
-        return remembered
-    return usable_address(one.person, allow_onmicrosoft=rules.allow_onmicrosoft) or remembered
+    return usable_address(person, allow_onmicrosoft=rules.allow_onmicrosoft) or remembered

@@ -1,12 +1,10 @@
 """The sync rules as one table: situation × state of the account × the rule's choice → what happens.
 
-The planner looks its decisions up here, and `docs/sync-rules.md` is printed from here
-(`python -m connectors.plan.table`).
+The planner looks its decisions up here, and `docs/sync-rules.md` is printed from here (`python -m connectors.plan`).
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -149,7 +147,7 @@ def markdown() -> str:
     lines = [
         "# The sync rules",
         "",
-        "Printed by `python -m connectors.plan.table` from the table the planner decides by; do not edit.",
+        "Printed by `python -m connectors.plan` from the table the planner decides by; do not edit.",
         "A dash means that nothing happens: the account is there already, or past it.",
     ]
     for situation, rows in TABLE.items():
@@ -168,7 +166,3 @@ def markdown() -> str:
     lines += ["", "## Why a change is held", ""]
     lines += [f"- {cause.label}" for cause in HoldCause]
     return "\n".join(lines) + "\n"
-
-
-if __name__ == "__main__":
-    sys.stdout.write(markdown())
