@@ -308,7 +308,10 @@ class Going:
         }
         failed = {change.account_id for change in self.failures if change.account_id is not None}
         self.applier.note(plan.notes, ended | failed)
-        for ids in chunks_of([loaded.mark_ids[mark] for mark in plan.marks_ended if mark in loaded.mark_ids]):
+        # A hold that only changed its cause ended and began in one row, which has been updated.
+        stays = {(mark.object_id, mark.kind, mark.value) for mark in plan.marks_set}
+        ended_marks = [mark for mark in plan.marks_ended if (mark.object_id, mark.kind, mark.value) not in stays]
+        for ids in chunks_of([loaded.mark_ids[mark] for mark in ended_marks if mark in loaded.mark_ids]):
             PersonMark.objects.filter(pk__in=ids).delete()
         SelectedGroup.objects.bulk_update(names, ["name", "sentence"], batch_size=CHUNK)
         findings = record.findings_digest(plan)
