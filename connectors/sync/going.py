@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -86,8 +87,7 @@ class Going:
     def go(self) -> None:
         connector = self.connector
         if self.trigger is not RunTrigger.SCHEDULE:
-            with transaction.atomic():
-                self.lease.fence(connector.settings_revision)
+            with self._fenced(connector.settings_revision):
                 self._begin()
         self.directory = directory_of(connector, before_request=self.lease.renew)
         asked = time.monotonic()
@@ -102,7 +102,8 @@ class Going:
         for _ in range(PLANS_PER_RUN):
             loaded = load(connector.pk, self.clock())
             plan = plan_sync(loaded.rules, snapshot, loaded.roster, loaded.limits)
-            if plan.second_look - looked or (plan.second_group_look and not group_looked):
+            # A second look may ask for another: who was gone and is back may be missing from the group.
+            while plan.second_look - looked or (plan.second_group_look and not group_looked):
                 asked = time.monotonic()
                 snapshot = second_look(connector, self.directory, snapshot, plan)
                 self.read_seconds += time.monotonic() - asked
@@ -167,8 +168,7 @@ class Going:
     def _settle(self, plan: SyncPlan, loaded: Loaded, snapshot: Snapshot, first: Snapshot) -> None:
         """Finish a run whose plan was empty, and remember for what directory it was."""
         now = self.clock()
-        with transaction.atomic():
-            self.lease.fence(loaded.settings_revision)
+        with self._fenced(loaded.settings_revision):
             self.connector.in_scope = plan.in_scope
             self.connector.attention = sorted(plan.attention)
             last = self._quiet_record(now)
@@ -181,6 +181,19 @@ class Going:
                 quiet_until=loaded.stable_until,
                 **self._completed(snapshot),
             )
+
+    @contextmanager
+    def _fenced(self, settings_revision: int) -> Iterator[None]:
+        """Open a writing transaction under the lease; raises LeaseLost or SettingsMoved."""
+        row = self.row
+        try:
+            with transaction.atomic():
+                self.lease.fence(settings_revision)
+                yield
+        except BaseException:
+            # A record that was begun in it went with it, whatever ended it: the time limit, too.
+            self.row = row
+            raise
 
     def _begin(self) -> None:
         self.row = record.start(self.connector, self.trigger, self.by, self.by_label, self.started)
@@ -196,15 +209,12 @@ class Going:
         snapshot: Snapshot,
     ) -> None:
         """Commit one chunk with its record; where the database refuses it, one change after the other."""
-        row = self.row
         try:
             self._transaction(changes, plan, loaded, opening=opening, closing=closing, snapshot=snapshot)
         except (RosterMoved, SettingsMoved, LeaseLost):
-            self.row = row
             self.applier.forget(changes)
             raise
         except (DatabaseError, roster.Stale, roster.LicencesShort):
-            self.row = row
             self.applier.forget(changes)
             if not changes:
                 raise
@@ -222,8 +232,7 @@ class Going:
             self.applier.forget((change,))
             self.failures.append(change)
             logger.warning("A %s of run %s failed: %s", change.kind, self._row.pk, type(error).__name__)
-            with transaction.atomic():
-                self.lease.fence(loaded.settings_revision)
+            with self._fenced(loaded.settings_revision):
                 line = record.line(self._row, change, Outcome.FAILED, self.clock(), account_id=change.account_id)
                 line.cause = type(error).__name__[:20]
                 line.because = f"{line.because} · {_failure_sentence(error)}"
@@ -241,8 +250,7 @@ class Going:
     ) -> None:
         now = self.clock()
         connector = self.connector
-        with transaction.atomic():
-            self.lease.fence(loaded.settings_revision)
+        with self._fenced(loaded.settings_revision):
             if self.row is None:
                 self._begin()
             with roster.changing(connector.company_id) as ledger:

@@ -43,8 +43,12 @@ def preview(connector: Connector, *, clock: Callable[[], datetime] = timezone.no
         snapshot = read(connector, directory)
         loaded = load(connector.pk, clock())
         plan = plan_sync(loaded.rules, snapshot, loaded.roster, loaded.limits)
-        if plan.second_look:
+        looked: frozenset[str] = frozenset()
+        group_looked = False
+        while plan.second_look - looked or (plan.second_group_look and not group_looked):
             snapshot = second_look(connector, directory, snapshot, plan)
+            looked |= plan.second_look
+            group_looked = group_looked or plan.second_group_look
             plan = plan_sync(loaded.rules, snapshot, loaded.roster, loaded.limits)
     return Preview(plan=plan, snapshot=snapshot)
 

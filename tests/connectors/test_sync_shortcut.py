@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from connectors.directory import GroupReading, GroupState, Person, Snapshot
 from connectors.models import AccountLink, Connector, PersonMark, SyncChange
 from connectors.states import Action, Outcome, Situation
 from connectors.sync.load import digest, load
@@ -153,4 +155,50 @@ def test_a_digest_tells_every_detail_apart(db: None) -> None:
             "a member less",
             "a setting",
             "the roster",
+        ]
+
+
+def test_a_digest_tells_who_could_not_be_read_from_who_is_gone() -> None:
+    ann = Person("ann", True, False, "Ann", "Ann", "Test", "ann@b.example", "ann@b.example")
+    nobody = GroupReading("group", GroupState.COMPLETE, "Group")
+    nested = GroupReading("other", GroupState.COMPLETE, "Other", {"ann": ""})
+    asked = frozenset({"ann"})
+    snapshots = [
+        Snapshot("tenant", nobody, {}),
+        Snapshot("elsewhere", nobody, {}),
+        Snapshot("tenant", nobody, {}, asked=asked, gone=asked),
+        Snapshot("tenant", nobody, {}, unread={"ann": "Its record is incomplete."}),
+        Snapshot("tenant", nobody, {"ann": ann}, asked=asked),
+        Snapshot("tenant", nobody, {"ann": replace(ann, guest=True)}, asked=asked),
+        Snapshot("tenant", nobody, {"ann": replace(ann, user_principal_name="new@b.example")}, asked=asked),
+        Snapshot("tenant", nobody, {"ann": ann}, asked=asked, additional=(nested,)),
+        Snapshot("tenant", nobody, {"ann": ann}, asked=asked, additional=(replace(nested, members={"ann": "Via"}),)),
+        Snapshot("tenant", GroupReading("group", GroupState.GONE), {"ann": ann}, asked=asked),
+        Snapshot("tenant", GroupReading("group", GroupState.UNREADABLE), {"ann": ann}, asked=asked),
+    ]
+    assert len({digest(snapshot, settings_revision=1, revision=1) for snapshot in snapshots}) == len(snapshots)
+
+
+def test_the_short_cut_ends_when_time_alone_changes_the_plan(db: None) -> None:
+    """An account deleted 30 days ago is restored no more: its owner, back all the while, is somebody new."""
+    emulator = Emulator()
+    with emulator.install():
+        stage = Stage(
+            emulator,
+            *(f"Person{number} Ofmany" for number in range(8)),
+            rules={Situation.DISABLED: Action.DELETE, Situation.RETURNED: Action.NOTHING},
+        )
+        stage.run()
+        stage.tenant.disable_user(stage.people["person3"].id)
+        stage.run()
+        stage.tenant.enable_user(stage.people["person3"].id)
+        stage.run()
+        stage.run()
+        assert stage.statuses()["person3"] == "deleted"
+        assert stage.refreshed().quiet_digest != ""
+        stage.clock.advance(days=31)
+        stage.run()
+        assert list(Account.objects.filter(email__startswith="person3@").order_by("pk").values_list("status")) == [
+            ("deleted",),
+            ("active",),
         ]

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
+from urllib.parse import quote
 
 from pbportal.environment import development_key
 from tests.demo.processes import ROOT
@@ -38,8 +39,10 @@ def settings_of(state: Path, *, portal: str, emulator: str) -> dict[str, str]:
         "DATABASE_URL": f"sqlite:///{state / 'demo.sqlite3'}",
         "PORTAL_ORIGIN": portal,
         "PBPORTAL_WORKERS": "2",
+        "PBPORTAL_STAFF_SECOND_FACTOR": "false",
         "ENTRA_SESSION": "tests.entra_emulator.forward.session",
         "EMULATOR_URL": emulator,
+        "EMAIL_URL": f"filemail://{quote(str(state / 'mail'))}",
     }
 
 
