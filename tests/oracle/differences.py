@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 
 from tests.oracle.facts import Account, End
@@ -59,16 +60,21 @@ def _paired(
 ) -> tuple[list[tuple[Account, Account]], list[Account], list[Account]]:
     """Pair accounts of one address: the same id and identity first, then what is most alike."""
     left = [one for one in expected if _counts(one)]
-    right = [one for one in seen if _counts(one)]
+    right: dict[str, list[Account]] = defaultdict(list)
+    for one in seen:
+        if _counts(one):
+            right[one.address].append(one)
     pairs = []
     for likeness in _LIKENESSES:
-        for wanted in list(left):
-            found = next((b for b in right if b.address == wanted.address and likeness(wanted, b)), None)
-            if found is not None:
-                left.remove(wanted)
-                right.remove(found)
-                pairs.append((wanted, found))
-    return pairs, left, right
+        waiting, left = left, []
+        for wanted in waiting:
+            alike = right[wanted.address]
+            number = next((number for number, found in enumerate(alike) if likeness(wanted, found)), None)
+            if number is None:
+                left.append(wanted)
+            else:
+                pairs.append((wanted, alike.pop(number)))
+    return pairs, left, [one for alike in right.values() for one in alike]
 
 
 _LIKENESSES: tuple[Callable[[Account, Account], bool], ...] = (
