@@ -192,7 +192,7 @@ def _mail(
         }
     message = EmailMultiAlternatives(
         subject=render_to_string("mail/invitation_subject.txt", context).strip(),
-        body=render_to_string("mail/invitation.txt", context),
+        body=render_to_string("mail/invitation.txt", context).strip() + "\n",
         to=[owner.email],
         connection=connection,
     )
