@@ -128,15 +128,17 @@ class Remedy(StrEnum):
 class DirectoryError(Exception):
     """Say in a sentence, with a next step, why a directory could not be asked.
 
-    `reference` is Microsoft's code and request id where there are any; never a secret, never a payload.
+    `reference` is Microsoft's code and request id where there are any; never a secret, never a payload. `field` names
+    what was typed wrongly: "tenant", "client_id", "secret", "cloud", or '' where it is not one of them.
     """
 
     remedy: Remedy = Remedy.US
 
-    def __init__(self, sentence: str, *, reference: str = "") -> None:
+    def __init__(self, sentence: str, *, reference: str = "", field: str = "") -> None:
         super().__init__(sentence)
         self.sentence = sentence
         self.reference = reference
+        self.field = field
 
 
 class CredentialRejected(DirectoryError):

@@ -251,6 +251,29 @@ class PersonMark(models.Model):
         return f"{self.object_id}: {self.kind} {self.value}".strip()
 
 
+class ConsentRequest(models.Model):
+    """One way to Microsoft's consent page and back: whose session began it, for which generation, used once.
+
+    The state that Microsoft sends back, and the session's own word, are kept as hashes.
+    """
+
+    company_path: ClassVar[str | None] = "connector__company"
+    partner_path: ClassVar[str] = "connector__company__partner"
+
+    connector = models.ForeignKey(Connector, on_delete=models.CASCADE, related_name="consent_requests")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    state_hash = models.CharField(max_length=64, unique=True, editable=False)
+    session_hash = models.CharField(max_length=64, editable=False)
+    generation = models.PositiveIntegerField()
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
+
+    objects: ClassVar[models.Manager[Any]] = TenantQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"Consent for {self.connector}, until {self.expires_at:%H:%M}"
+
+
 class SyncRun(models.Model):
     """One synchronisation, or a folded row of consecutive ones that say the same.
 

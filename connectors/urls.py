@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from django.urls import path
 
-from connectors.views import pages
+from connectors.views import choosing, consent, pages, ruling, wizard
 
 urlpatterns = [
     path("", pages.home, name="home"),
     path("connectors/", pages.integrations, name="connectors"),
     path("connectors/actions/", pages.act, name="connector-actions"),
+    path("connectors/install/", wizard.install, name="install"),
+    path("connectors/<int:connector_id>/setup/", wizard.setup, name="setup"),
+    path("connectors/<int:connector_id>/setup/token/", wizard.token, name="step-token"),
+    path("connectors/<int:connector_id>/setup/azure/", wizard.auth, name="step-auth"),
+    path("connectors/<int:connector_id>/setup/azure/verify/", wizard.verify, name="verify"),
+    path("connectors/<int:connector_id>/setup/azure/consent/", consent.consent, name="consent"),
+    path("connectors/<int:connector_id>/setup/groups/", choosing.groups, name="step-groups"),
+    path("connectors/<int:connector_id>/setup/groups/search/", choosing.search, name="group-search"),
+    path("connectors/<int:connector_id>/setup/rules/", ruling.rules, name="step-rules"),
+    path("connectors/<int:connector_id>/setup/preview/", ruling.preview, name="preview"),
     path("connectors/<int:connector_id>/", pages.connector, name="connector"),
     path("connectors/<int:connector_id>/runs/", pages.runs, name="runs"),
     path("runs/<int:run_id>/", pages.run, name="run"),

@@ -15,6 +15,7 @@ from django.db.models import F, Model
 from connectors.models import (
     AccountLink,
     Connector,
+    ConsentRequest,
     GroupLink,
     PersonMark,
     SelectedGroup,
@@ -229,6 +230,9 @@ def make_tenant(partner: Partner, outer: str, inner: str) -> Tenant:
         SyncRule.objects.create(connector=connector, situation=Situation.REMOVED, action=Action.DELETE),
         AccountLink.objects.create(connector=connector, account=account, directory_email=f"{inner}@y.example"),
         GroupLink.objects.create(connector=connector, group=group),
+        ConsentRequest.objects.create(
+            connector=connector, user=account.user, state_hash=inner, session_hash=inner, generation=1, expires_at=AT
+        ),
         PersonMark.objects.create(connector=connector, object_id=inner, kind=MarkKind.DECLINED, by=inner),
         SyncChange.objects.create(
             run=run,

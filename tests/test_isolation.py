@@ -34,6 +34,7 @@ from tests.isolation_tenants import (
 )
 
 Answers = Mapping[Standing, int | str]
+Inside = tuple[int | str, int | str, int | str, int | str, int | str, int | str]
 LOGIN = "sent to sign in"
 
 
@@ -118,6 +119,58 @@ def model_pages(
     }
 
 
+def company_pages(name: str, get: Inside | int, post: Inside | int = 405) -> dict[str, Expected]:
+    """Return what a page of both portals answers: a status for whatever is wrong with the request itself, or six
+    answers: operator, partner's administrator, technician, viewer, company administrator, company user.
+
+    A login of the other portal's kind, and whoever is outside the company, gets 404, a stranger is sent to sign in.
+    """
+    return {
+        f"partner:{name}": Expected(_in_partner(get), _in_partner(post)),
+        f"business:{name}": Expected(_in_business(get), _in_business(post)),
+    }
+
+
+def _in_partner(inside: Inside | int) -> Answers:
+    if isinstance(inside, int):
+        return everybody(inside)
+    return everybody(404) | {
+        Standing.ANONYMOUS: LOGIN,
+        Standing.OPERATOR: inside[0],
+        Standing.ADMINISTRATOR: inside[1],
+        Standing.TECHNICIAN: inside[2],
+        Standing.VIEWER: inside[3],
+    }
+
+
+def _in_business(inside: Inside | int) -> Answers:
+    if isinstance(inside, int):
+        return everybody(inside)
+    return everybody(404) | {
+        Standing.ANONYMOUS: LOGIN,
+        Standing.COMPANY_ADMINISTRATOR: _at_business(inside[4]),
+        Standing.COMPANY_USER: _at_business(inside[5]),
+    }
+
+
+def _at_business(answer: int | str) -> int | str:
+    return answer.replace("…/", "/business/") if isinstance(answer, str) else answer
+
+
+def who_sees(answer: int | str) -> Inside:
+    return (answer, answer, answer, answer, answer, 403)
+
+
+def who_runs(answer: int | str) -> Inside:
+    return (answer, answer, answer, 403, answer, 403)
+
+
+def who_rules(answer: int | str) -> Inside:
+    return (answer, answer, 403, 403, answer, 403)
+
+
+LIST, SETUP = "…/connectors/", "…/connectors/#/setup/"
+
 OPERATOR_LISTS = partner_portal(200, 403, 403, 403, 403)
 OPERATOR_SEES = partner_portal(200, 403, 403, 403, 404)
 COMPANIES_ADD_FORM = partner_portal(200, 200, 403, 403, 200)
@@ -166,6 +219,7 @@ SIGNING_IN: dict[str, Expected] = {
     "account_logout": own(200, LOGIN),
     "account_inactive": NOTICE,
     "account_reauthenticate": own(200, 200),
+    "microsoft_again": own(404, 405),
     "account_change_password": own(200, 200),
     # Everybody here has a password.
     "account_set_password": own(CHANGE_PASSWORD, CHANGE_PASSWORD),
@@ -238,11 +292,47 @@ EXPECTATIONS: dict[str, Expected] = {
     **model_pages("connectors.syncrun"),
     **model_pages("connectors.syncchange"),
     **model_pages("connectors.personmark"),
+    **company_pages("home", (LIST, LIST, LIST, LIST, LIST, "…/users/")),
+    **company_pages("users", (200, 200, 200, 200, 200, 200), who_rules("…/users/")),
+    **company_pages("new-user", who_runs(200), who_runs(422)),
+    **company_pages("groups", who_sees(200)),
+    **company_pages("group", who_sees(200)),
+    **company_pages("connectors", who_sees(200)),
+    **company_pages("connector-actions", 405, who_runs(LIST)),
+    # Its setup is unfinished: who may go on with it is led there.
+    **company_pages("connector", (SETUP, SETUP, SETUP, 200, SETUP, 403)),
+    **company_pages("runs", who_sees(200)),
+    **company_pages("run", who_sees(200)),
+    **company_pages("install", who_runs(200), who_runs("…/connectors/install/")),
+    **company_pages("setup", who_runs(f"{SETUP}azure/")),
+    **company_pages("step-token", who_runs(200), who_rules(200)),
+    **company_pages("step-auth", who_runs(200), who_runs(422)),
+    **company_pages("verify", 405, who_runs(f"{SETUP}azure/")),
+    **company_pages("consent", who_runs(SETUP)),
+    **company_pages("step-groups", who_runs(SETUP), who_runs(SETUP)),
+    **company_pages("group-search", who_runs(SETUP)),
+    **company_pages("step-rules", who_runs(SETUP), who_runs(SETUP)),
+    **company_pages("preview", who_runs(SETUP), who_runs(SETUP)),
+    # Microsoft's answer without a state of this session: a page that says nothing of anybody.
+    "consent-callback-partner": Expected(everybody(200), everybody(405)),
+    "consent-callback-business": Expected(everybody(200), everybody(405)),
+    # No session opens these, whoever's it is.
+    "api-description": Expected(everybody(200), everybody(405)),
+    "api-status": Expected(everybody(401), everybody(405)),
+    "api-synchronise": Expected(everybody(405), everybody(401)),
+    "api-runs": Expected(everybody(401), everybody(405)),
+    "api-run": Expected(everybody(401), everybody(405)),
+    "api-run-after": Expected(everybody(401), everybody(405)),
 }
 
 ARGUMENTS: dict[str, Callable[[Url, Tenant], Any]] = {
     "object_id": lambda url, tenant: tenant.row(_model_of(url)).pk,
     "app_label": lambda url, tenant: "tenants",
+    "company": lambda url, tenant: tenant.company.slug,
+    "connector_id": lambda url, tenant: tenant.row("connectors.connector").pk,
+    "run_id": lambda url, tenant: tenant.row("connectors.syncrun").pk,
+    "group_id": lambda url, tenant: tenant.row("tenants.group").pk,
+    "uid": lambda url, tenant: vars(tenant.row("connectors.connector"))["uid"],
     "url": lambda url, tenant: f"nowhere/{tenant.company.pk}",
     "token": lambda url, tenant: f"no-link-of-{tenant.company.pk}",
     "uidb36": lambda url, tenant: int_to_base36(tenant.row("tenants.account").user_id),
@@ -264,6 +354,17 @@ POSTED: dict[str, Callable[[Tenant], dict[str, Any]]] = {
     "admin:tenants_company_add": lambda tenant: {"name": "Planted", "partner": tenant.company.partner_id},
 }
 """What is posted where an empty form would not get far."""
+for _portal in ("partner", "business"):
+    POSTED[f"{_portal}:connector-actions"] = lambda tenant: {
+        "action": "pause",
+        "selected": [tenant.row("connectors.connector").pk],
+    }
+    POSTED[f"{_portal}:users"] = lambda tenant: {
+        "act": "delete",
+        "selected": [tenant.row("tenants.account").pk],
+    }
+NAMING = {"object_id", "company", "connector_id", "run_id", "group_id", "uid"}
+"""Arguments that name a tenant or a row of it: what the visitor is to that tenant decides the answer."""
 
 
 # ── The walk ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -317,6 +418,9 @@ def _answer(response: HttpResponse) -> int | str:
     target = response.headers["Location"]
     if target.startswith((reverse("admin:login"), "/accounts/login/")):
         return LOGIN
+    if re.match(r"/(?:partner/companies/[\w-]+|business)/", target):
+        inner = re.sub(r"^/partner/companies/[\w-]+/", "…/", target.partition("?")[0])
+        return re.sub(r"/\d+/", "/#/", inner)
     return re.sub(r"^\S+/\d+/change/$", "…/change/", target)
 
 
@@ -373,8 +477,12 @@ def test_a_url_answers_everybody_as_declared_and_tells_nobody_of_others(url: Url
         answers = declared.get if method == "get" else declared.post
         if data and declared.post_of_others and standings[name] in OUTSIDE:
             answers = declared.post_of_others
-        wanted[line] = _expected(answers, standings[name] if "object_id" in url.arguments else own, seen[line])
+        # A company user has no right to the page: whose row is named does not come to matter.
+        named = NAMING & {*url.arguments} and not (own is Standing.COMPANY_USER and url.key.startswith("business:"))
+        wanted[line] = _expected(answers, standings[name] if named else own, seen[line])
         told = f"{response.content.decode(errors='replace')} {response.headers}".lower()
+        # Who is sent to sign in brings the address they asked for.
+        told = told.replace(_path(url, tenant).lower(), "") if seen[line] == LOGIN else told
         assert [word for word in scene.forbidden(visitor) if word.lower() in told] == [], line
         if method == "get" or seen[line] in {LOGIN, 403, 404, 405}:
             assert changed == set(), line

@@ -1,6 +1,7 @@
 """The only door to Microsoft Entra ID: tokens, reading, paging, throttling; the rest of the portal sees facts."""
 
 from connectors.entra.clouds import ENDPOINTS, Endpoints
+from connectors.entra.consent import ConsentAnswer, consent_url, read_consent
 from connectors.entra.credentials import (
     Certificate,
     Credentials,
@@ -18,6 +19,7 @@ from connectors.entra.transcript import RequestRecord, Transcript
 __all__ = [
     "ENDPOINTS",
     "Certificate",
+    "ConsentAnswer",
     "Credentials",
     "Endpoints",
     "EntraDirectory",
@@ -27,8 +29,10 @@ __all__ = [
     "check_client_id",
     "check_secret",
     "check_tenant",
+    "consent_url",
     "forget_tokens",
     "is_guid",
     "plain_session",
     "portal_session",
+    "read_consent",
 ]

@@ -62,6 +62,8 @@ _REJECTED = {
         " policy.",
     ),
 }
+_FIELDS = {700016: "client_id", 7000112: "client_id", **dict.fromkeys((7000222, 7000216, 7000218), "secret")}
+"""What was typed wrongly, by the code that says so."""
 
 
 class Refused(Exception):
@@ -135,6 +137,7 @@ def unknown_tenant(credentials: Credentials, reference: str) -> CredentialReject
         f"Microsoft knows no tenant {credentials.tenant} in the cloud {credentials.cloud.label}. Check the Tenant ID,"
         " and the cloud.",
         reference=reference,
+        field="tenant",
     )
 
 
@@ -144,6 +147,7 @@ def other_cloud(credentials: Credentials, home: Cloud | None, reference: str) ->
         f"The tenant {credentials.tenant} {where}, not in {credentials.cloud.label}. Choose its cloud, and use the"
         " application registered there.",
         reference=reference,
+        field="cloud",
     )
 
 
@@ -185,9 +189,10 @@ def token_refused(reply: Reply, credentials: Credentials, *, secret_is_guid: boo
             if secret_is_guid
             else "The client secret is wrong. Enter the value of a secret of this application, not its Secret ID.",
             reference=reference,
+            field="secret",
         )
     for code in sorted(codes & _REJECTED.keys()):
-        return CredentialRejected(_REJECTED[code], reference=reference)
+        return CredentialRejected(_REJECTED[code], reference=reference, field=_FIELDS.get(code, ""))
     if codes & _UNKNOWN_TENANT or error == "invalid_tenant":
         return unknown_tenant(credentials, reference)
     if codes & _OTHER_CLOUD or error == "invalid_resource":

@@ -15,12 +15,25 @@ from connectors.lifecycle.choices import (
     save_rules,
     select_groups,
 )
-from connectors.lifecycle.credentials import correct, install, regenerate_token, replace_secret, token_matches, verify
+from connectors.lifecycle.consent import Returned, begin_consent, consent_link, finish_consent
+from connectors.lifecycle.credentials import (
+    begin,
+    connector_of,
+    correct,
+    install,
+    new_token,
+    prove,
+    regenerate_token,
+    replace_secret,
+    token_matches,
+    verify,
+)
 from connectors.lifecycle.life import activate, pause, remove, resume, synchronise
 from connectors.lifecycle.setup import Setup, carry_out, differences, prepare, twin_of
 from tenants.roles import Can
 
 ACTS: dict[str, Can] = {
+    "begin": Can.RUN_CONNECTORS,
     "install": Can.RUN_CONNECTORS,
     "correct": Can.RUN_CONNECTORS,
     "verify": Can.RUN_CONNECTORS,
@@ -41,14 +54,22 @@ __all__ = [
     "LIMITS",
     "SETTINGS",
     "Refused",
+    "Returned",
     "Setup",
     "activate",
+    "begin",
+    "begin_consent",
     "carry_out",
+    "connector_of",
+    "consent_link",
     "correct",
     "differences",
+    "finish_consent",
     "install",
+    "new_token",
     "pause",
     "prepare",
+    "prove",
     "regenerate_token",
     "remove",
     "replace_secret",

@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Callable
 from copy import copy
 from datetime import date
+from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
@@ -46,6 +47,7 @@ SECRET_REPLACED = Action(
     "{actor} replaced the client secret of {subject}, client ID {client_id}; it expires: {expires_on}.",
     ("client_id", "expires_on"),
 )
+BEGUN = Action("connector.begun", "{actor} began to install {subject} and was shown its authentication token.")
 TOKEN_REGENERATED = Action("connector.token_regenerated", "{actor} made a new authentication token for {subject}.")
 
 _CHANGED_MEANWHILE = (
@@ -209,7 +211,7 @@ def replace_secret(
 
 def regenerate_token(connector: Connector, *, actor: Actor) -> str:
     """Return a new authentication token, this once; the old one is dead from now on. Raises Refused."""
-    token = f"pbc_{secrets.token_urlsafe(32)}"
+    token = new_token()
     with changing(connector.pk) as row:
         row.token_hash = _token_hash(token)
         row.save(update_fields=["token_hash"])
@@ -217,11 +219,41 @@ def regenerate_token(connector: Connector, *, actor: Actor) -> str:
     return token
 
 
+def new_token() -> str:
+    """Return an authentication token that was never used: 256 random bits."""
+    return f"pbc_{secrets.token_urlsafe(32)}"
+
+
+@sensitive_variables("token")
+def begin(company: Company, *, token: str = "", actor: Actor) -> tuple[Connector, str]:
+    """Begin an installation: save a connector that has its authentication token and nothing else; return both.
+
+    Asked a second time with the token of an unfinished one, as by a double click, it returns that one.
+    """
+    token = token or new_token()
+    with transaction.atomic():
+        Company.objects.select_for_update(no_key=True).get(pk=company.pk)
+        begun = Connector.objects.filter(company=company, token_hash=_token_hash(token))
+        row: Connector | None = begun.exclude(status=ConnectorStatus.REMOVED).first()
+        if row is None:
+            row = Connector.objects.create(company=company, token_hash=_token_hash(token))
+            record(BEGUN, company=company, actor=actor, subject=row.name, detail={})
+    return row, token
+
+
 @sensitive_variables("token")
 def token_matches(connector: Connector, token: str) -> bool:
     """Say whether this is the connector's token, in a time that tells nothing of it."""
     # A token is 256 random bits: a slow hash would add nothing. The hash of nothing is '', which none equals.
     return hmac.compare_digest(connector.token_hash, _token_hash(token))
+
+
+@sensitive_variables("token")
+def connector_of(uid: UUID, token: str) -> Connector | None:
+    """Return the connector of that uid where this is its token, else None, after the same work for each reason."""
+    row: Connector | None = Connector.objects.select_related("company").filter(uid=uid).first()
+    matches = token_matches(row or Connector(), token)
+    return row if row is not None and matches else None
 
 
 _PROOF = [

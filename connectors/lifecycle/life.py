@@ -88,11 +88,13 @@ def resume(connector: Connector, *, actor: Actor) -> Connector:
     return row
 
 
-def synchronise(connectors: Collection[Connector], *, actor: Actor) -> dict[int, str]:
+def synchronise(
+    connectors: Collection[Connector], *, actor: Actor, trigger: RunTrigger = RunTrigger.MANUAL
+) -> dict[int, str]:
     """Ask for a run of each connector, at once; return, by id, the sentence why one does not run now."""
     now = timezone.now()
     refusals = {row.pk: sentence for row in connectors if (sentence := refusal_of(row, now))}
-    wanted = {row.pk: RunTrigger.MANUAL for row in connectors if row.pk not in refusals}
+    wanted = {row.pk: trigger for row in connectors if row.pk not in refusals}
     with transaction.atomic():
         schedule.request_all(wanted, actor.pk if isinstance(actor, User) else None)
     return refusals

@@ -5,9 +5,10 @@ from __future__ import annotations
 from connectors.sync.lease import LeaseLost, abandon_dead
 from connectors.sync.prune import prune, unlink_personal
 from connectors.sync.reading import credentials_of, directory_of, run_seconds
-from connectors.sync.run import Preview, Result, preview, run
+from connectors.sync.run import Draft, Preview, Result, preview, run
 
 __all__ = [
+    "Draft",
     "LeaseLost",
     "Preview",
     "Result",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from django.conf import settings
 
@@ -42,11 +42,16 @@ def run_seconds(connector: Connector) -> float:
     return float(min(settings.PBPORTAL_RUN_SECONDS + connector.in_scope // 50, settings.PBPORTAL_RUN_SECONDS_MOST))
 
 
-def read(connector: Connector, directory: EntraDirectory) -> Snapshot:
-    """Read everything a plan needs, completely or not at all; raises DirectoryError."""
+def read(connector: Connector, directory: EntraDirectory, *, additional: Collection[str] | None = None) -> Snapshot:
+    """Read everything a plan needs, completely or not at all; raises DirectoryError.
+
+    `additional` are the additional groups in place of those that are saved.
+    """
+    if additional is None:
+        additional = connector.selected_groups.values_list("directory_id", flat=True)
     return directory.snapshot(
         connector.sync_group_id,
-        additional=list(connector.selected_groups.values_list("directory_id", flat=True)),
+        additional=list(additional),
         known=known_people(connector),
         direct_members_only=connector.direct_members_only,
     )

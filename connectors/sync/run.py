@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,7 +11,7 @@ from django.utils import timezone
 
 from connectors.directory import CredentialRejected, DirectoryError, Snapshot
 from connectors.models import Connector, SyncRun
-from connectors.plan import SyncPlan, plan_sync
+from connectors.plan import Rules, SyncPlan, plan_sync
 from connectors.states import Attention, RunTrigger
 from connectors.sync.going import Going
 from connectors.sync.lease import LeaseLost, take
@@ -31,26 +32,51 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """Hold what a run would do now, and the directory it was decided from."""
+    """Hold what a run would do, and the first look at the directory that it was decided from."""
 
     plan: SyncPlan
     snapshot: Snapshot
 
 
-def preview(connector: Connector, *, clock: Callable[[], datetime] = timezone.now) -> Preview:
-    """Plan what a run would do now, without a lease and without writing; raises DirectoryError."""
-    with directory_of(connector) as directory:
-        snapshot = read(connector, directory)
-        loaded = load(connector.pk, clock())
-        plan = plan_sync(loaded.rules, snapshot, loaded.roster, loaded.limits)
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """Hold what a person may be about to save; None stands for what is saved."""
+
+    sync_group_id: str | None = None
+    additional: tuple[str, ...] | None = None
+    rules: Rules | None = None
+
+
+def preview(
+    connector: Connector,
+    *,
+    draft: Draft | None = None,
+    snapshot: Snapshot | None = None,
+    clock: Callable[[], datetime] = timezone.now,
+) -> Preview:
+    """Plan what a run would do now, or once a draft is saved, without a lease and without writing.
+
+    `snapshot` is a first look of just now at the same groups, with the same setting for nested ones; without it the
+    directory is read. Raises DirectoryError.
+    """
+    draft = draft or Draft()
+    loaded = load(connector.pk, clock())
+    rules = draft.rules or loaded.rules
+    asked = copy(connector)
+    asked.direct_members_only = rules.direct_members_only
+    asked.sync_group_id = draft.sync_group_id or connector.sync_group_id
+    with directory_of(asked) as directory:
+        first = snapshot or read(asked, directory, additional=draft.additional)
+        seen = first
+        plan = plan_sync(rules, seen, loaded.roster, loaded.limits)
         looked: frozenset[str] = frozenset()
         group_looked = False
         while plan.second_look - looked or (plan.second_group_look and not group_looked):
-            snapshot = second_look(connector, directory, snapshot, plan)
+            seen = second_look(asked, directory, seen, plan)
             looked |= plan.second_look
             group_looked = group_looked or plan.second_group_look
-            plan = plan_sync(loaded.rules, snapshot, loaded.roster, loaded.limits)
-    return Preview(plan=plan, snapshot=snapshot)
+            plan = plan_sync(rules, seen, loaded.roster, loaded.limits)
+    return Preview(plan=plan, snapshot=first)
 
 
 def run(

@@ -1,0 +1,140 @@
+"""What people type into the wizard's steps, and later into the same steps as tabs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+
+from connectors.states import RULE_CHOICES, Action, Cloud, Situation
+from tenants.forms import PortalForm
+
+
+class SecretForm(PortalForm):
+    """Take another client secret for a live connector; the operation proves it before it replaces the old one."""
+
+    client_id = forms.CharField(
+        label="Client ID",
+        max_length=100,
+        help_text="On the app’s Overview: Application (client) ID.",
+        widget=forms.TextInput({"class": "input input--mono", "autocomplete": "off", "spellcheck": "false"}),
+    )
+    secret = forms.CharField(
+        label="Client Secret",
+        max_length=1000,
+        help_text="The secret’s Value, not its ID. We keep it encrypted and never show it again.",
+        widget=forms.PasswordInput({"autocomplete": "off"}),
+    )
+    tenant = forms.CharField(
+        label="Tenant ID",
+        max_length=255,
+        help_text="On the app’s Overview: Directory (tenant) ID.",
+        widget=forms.TextInput({"class": "input input--mono", "autocomplete": "off", "spellcheck": "false"}),
+    )
+    secret_expires_on = forms.DateField(
+        label="The secret expires on",
+        required=False,
+        help_text="We remind you 30, 14, 7 and 1 days before. On that day the connector stops.",
+        widget=forms.DateInput({"class": "input input--short", "type": "date"}, format="%Y-%m-%d"),
+        error_messages={"invalid": "Enter a day as year-month-day, for example 2027-11-30, or nothing."},
+    )
+
+    def refuse(self, field: str, sentence: str) -> None:
+        """Show a refusal at the field it concerns, or above the form."""
+        self.add_error(field if field in self.fields else None, sentence)
+
+    def mark_errors(self) -> None:
+        """Tell assistive technology which fields are wrong, once every error is known."""
+        for name in self.errors:
+            if name in self.fields:
+                attrs = self.fields[name].widget.attrs
+                attrs |= {"aria-invalid": "true", "aria-describedby": f"id_{name}_error id_{name}_helptext"}
+
+
+class CredentialsForm(SecretForm):
+    """Take what an application signs in with; `stored` says that an empty secret keeps the one there is."""
+
+    cloud = forms.ChoiceField(
+        label="Microsoft cloud", choices=Cloud.choices(), help_text="Almost always Global.", initial=Cloud.GLOBAL.value
+    )
+
+    def __init__(self, *args: Any, stored: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if stored:
+            self.fields["secret"].required = False
+            self.fields["secret"].help_text = "One is stored. Leave this empty to keep it, or enter another Value."
+
+
+_CHOICES = {
+    Situation.NEW: ("Somebody new is in the sync group", "Joined the company, or was added to the group."),
+    Situation.REMOVED: ("Somebody is removed from the sync group", "Still there in Entra, and no longer in the group."),
+    Situation.DISABLED: ("Somebody is disabled in Entra", "Cannot sign in to Microsoft, for example on long leave."),
+    Situation.DELETED: ("Somebody is deleted in Entra", "Left the company."),
+    Situation.RETURNED: ("Somebody comes back", "The connector had disabled or deleted the account."),
+}
+_SETTINGS = {
+    "direct_members_only": ("Direct members only", "Off: people in a group inside the group count too."),
+    "leave_out_guests": ("Leave out guests", "Guests are people invited from other organisations."),
+    "allow_onmicrosoft": (
+        "Take onmicrosoft.com addresses",
+        "Off: who has no other address is skipped. Such addresses seldom have a mailbox.",
+    ),
+    "send_invitations": ("Send invitations", "Off: accounts are created, and nobody is told by us."),
+}
+_HARSH = {Action.DELETE, Action.CONVERT}
+
+
+class RulesForm(PortalForm):
+    """Take the sync rules and settings; `may_harm` offers the actions that delete or convert."""
+
+    def __init__(
+        self,
+        *args: Any,
+        actions: Mapping[Situation, Action],
+        settings: Mapping[str, bool],
+        may_harm: bool,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        for situation, (when, what) in _CHOICES.items():
+            allowed = [
+                action
+                for action in RULE_CHOICES[situation]
+                if may_harm or action not in _HARSH or action == actions[situation]
+            ]
+            recommended = RULE_CHOICES[situation][0]
+            self.fields[situation.value] = forms.ChoiceField(
+                label=when,
+                help_text=what,
+                initial=actions[situation].value,
+                choices=[
+                    (action.value, f"{action.label} (recommended)" if action == recommended else action.label)
+                    for action in allowed
+                ],
+                widget=forms.Select({"class": "select"}),
+            )
+        for name, (label, hint) in _SETTINGS.items():
+            self.fields[name] = forms.BooleanField(
+                label=label, help_text=hint, required=False, initial=settings[name], widget=forms.CheckboxInput()
+            )
+
+    @property
+    def actions(self) -> dict[Situation, Action]:
+        """Return the rules that were chosen."""
+        return {situation: Action(self.cleaned_data[situation.value]) for situation in _CHOICES}
+
+    @property
+    def settings(self) -> dict[str, bool]:
+        """Return the settings that were chosen."""
+        return {name: self.cleaned_data[name] for name in _SETTINGS}
+
+    @property
+    def rule_fields(self) -> list[forms.BoundField]:
+        """Return the fields of the rules."""
+        return [self[situation.value] for situation in _CHOICES]
+
+    @property
+    def setting_fields(self) -> list[forms.BoundField]:
+        """Return the fields of the settings."""
+        return [self[name] for name in _SETTINGS]
