@@ -16,6 +16,8 @@ PERSON_FIELDS = "id,accountEnabled,userType,displayName,givenName,surname,mail,u
 GROUP_FIELDS = "id,displayName,visibility,groupTypes,mailEnabled,securityEnabled"
 
 _NAME_LENGTH = 256
+# As long as the names of an account: a longer one would be refused by a database that minds, in every run again.
+_PERSON_LENGTH = 200
 # Longer than any usable address on purpose: a cut address must not become somebody's.
 _ADDRESS_LENGTH = 320
 
@@ -56,13 +58,13 @@ def person(record: Mapping[str, Any], object_id: str, shared: dict[str, str]) ->
     mail = _text(record.get("mail"), _ADDRESS_LENGTH)
     principal = record.get("userPrincipalName")
     principal = mail if principal == mail else _text(principal, _ADDRESS_LENGTH)
-    given_name = _text(record.get("givenName"), _NAME_LENGTH)
-    surname = _text(record.get("surname"), _NAME_LENGTH)
+    given_name = _text(record.get("givenName"), _PERSON_LENGTH)
+    surname = _text(record.get("surname"), _PERSON_LENGTH)
     return Person(
         object_id,
         enabled,
         kind is not None and kind != "Member" and kind.lower() == "guest",
-        _text(record.get("displayName"), _NAME_LENGTH),
+        _text(record.get("displayName"), _PERSON_LENGTH),
         shared.setdefault(given_name, given_name),
         shared.setdefault(surname, surname),
         mail,

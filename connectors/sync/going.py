@@ -19,6 +19,7 @@ from connectors.directory import (
     CredentialRejected,
     DirectoryError,
     GroupReading,
+    Remedy,
     Snapshot,
     Throttled,
     Unavailable,
@@ -34,6 +35,7 @@ from connectors.sync.load import Loaded, digest, load
 from connectors.sync.reading import directory_of, read, second_look
 from tenants import audit, roster
 from tenants.models import User
+from tenants.states import ManagedBy
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +51,26 @@ PLANS_PER_RUN = 5
 """How often a run plans anew because people change the company under its hands, before it leaves it to the next."""
 
 KEPT_REQUEST_IDS = 20
+
+
+class Overtaken(DirectoryError):
+    """People acted faster than a run could plan: neither Microsoft's fault nor theirs."""
+
+    remedy = Remedy.WAIT
+
+
+_FOUNDING = frozenset({ChangeKind.GROUP_CREATE, ChangeKind.GROUP_TAKE_UP})
+_ADDING = frozenset(
+    {
+        ChangeKind.RENAME,
+        ChangeKind.EMAIL,
+        ChangeKind.GROUP_RENAME,
+        ChangeKind.GROUP_JOIN,
+        ChangeKind.GROUP_LEAVE,
+        ChangeKind.GROUP_HAND_BACK,
+    }
+)
+"""Nothing else of a person or group stands on these; on a link or a status, everything does."""
 
 
 class RosterMoved(Exception):
@@ -72,6 +94,8 @@ class Going:
     read_seconds: float = 0
     applied: list[Change] = field(default_factory=list)
     failures: list[Change] = field(default_factory=list)
+    stopped: set[int | str] = field(default_factory=set)
+    total: int = 0
 
     def __post_init__(self) -> None:
         connector = self.connector
@@ -87,7 +111,7 @@ class Going:
     def go(self) -> None:
         connector = self.connector
         if self.trigger is not RunTrigger.SCHEDULE:
-            with self._fenced(connector.settings_revision):
+            with self._fenced():
                 self._begin()
         self.directory = directory_of(connector, before_request=self.lease.renew)
         asked = time.monotonic()
@@ -101,6 +125,11 @@ class Going:
         group_looked = False
         for _ in range(PLANS_PER_RUN):
             loaded = load(connector.pk, self.clock())
+            if loaded.rules.direct_members_only != connector.direct_members_only:
+                # It was read by another setting: a nested group that could not be read was passed over, or was not.
+                connector.direct_members_only = loaded.rules.direct_members_only
+                snapshot = first_digest_of = read(connector, self.directory)
+                looked, group_looked = frozenset(), False
             plan = plan_sync(loaded.rules, snapshot, loaded.roster, loaded.limits)
             # A second look may ask for another: who was gone and is back may be missing from the group.
             while plan.second_look - looked or (plan.second_group_look and not group_looked):
@@ -115,7 +144,7 @@ class Going:
             except (RosterMoved, SettingsMoved):
                 continue
             return
-        raise Unavailable(
+        raise Overtaken(
             "People changed this company's accounts all the time while the run was planning. Nothing is lost: the next "
             "run goes on from here."
         )
@@ -135,6 +164,8 @@ class Going:
     def _finish_quiet(self) -> None:
         now = self.clock()
         with transaction.atomic():
+            if self.row is not None:
+                self.lease.hold()
             last = self._quiet_record(now)
             self._release(now, last_record=last)
 
@@ -156,13 +187,16 @@ class Going:
     def _carry_out(self, plan: SyncPlan, loaded: Loaded, snapshot: Snapshot, first: Snapshot) -> None:
         findings = record.findings_digest(plan)
         names = self._moved_names(snapshot)
-        if plan.quiet and findings == self.connector.findings_digest and not names and not self.applied:
+        quiet = plan.quiet and not loaded.taken_back and not self.applied
+        if quiet and findings == self.connector.findings_digest and not names:
             self._settle(plan, loaded, snapshot, first)
             return
         self.revision = loaded.revision
+        self.total = len(self.applied) + len(plan.changes)
         chunks = chunks_of(plan.changes)
-        for index, chunk in enumerate(chunks):
+        for index, planned in enumerate(chunks):
             last = index == len(chunks) - 1
+            chunk = [change for change in planned if not self._stands_on_a_failure(change)]
             self._chunk(chunk, plan, loaded, opening=index == 0, closing=names if last else None, snapshot=snapshot)
 
     def _settle(self, plan: SyncPlan, loaded: Loaded, snapshot: Snapshot, first: Snapshot) -> None:
@@ -177,18 +211,25 @@ class Going:
                 last_record=last,
                 in_scope=plan.in_scope,
                 attention=sorted(plan.attention),
+                **self._sync_group_name(snapshot),
                 quiet_digest=digest(first, settings_revision=loaded.settings_revision, revision=loaded.revision),
                 quiet_until=loaded.stable_until,
                 **self._completed(snapshot),
             )
 
     @contextmanager
-    def _fenced(self, settings_revision: int) -> Iterator[None]:
-        """Open a writing transaction under the lease; raises LeaseLost or SettingsMoved."""
+    def _fenced(self, settings_revision: int | None = None) -> Iterator[None]:
+        """Open a writing transaction under the lease; raises LeaseLost, and SettingsMoved where a plan is carried out.
+
+        The connector's row is locked ahead of the record's, as by everybody who takes a connector away.
+        """
         row = self.row
         try:
             with transaction.atomic():
-                self.lease.fence(settings_revision)
+                if settings_revision is None:
+                    self.lease.hold()
+                else:
+                    self.lease.fence(settings_revision)
                 yield
         except BaseException:
             # A record that was begun in it went with it, whatever ended it: the time limit, too.
@@ -211,17 +252,14 @@ class Going:
         """Commit one chunk with its record; where the database refuses it, one change after the other."""
         try:
             self._transaction(changes, plan, loaded, opening=opening, closing=closing, snapshot=snapshot)
-        except (RosterMoved, SettingsMoved, LeaseLost):
-            self.applier.forget(changes)
-            raise
         except (DatabaseError, roster.Stale, roster.LicencesShort):
-            self.applier.forget(changes)
             if not changes:
                 raise
             if opening:
                 self._transaction((), plan, loaded, opening=True, closing=None, snapshot=snapshot)
             for change in changes:
-                self._alone(change, plan, loaded, snapshot)
+                if not self._stands_on_a_failure(change):
+                    self._alone(change, plan, loaded, snapshot)
             if closing is not None:
                 self._transaction((), plan, loaded, opening=False, closing=closing, snapshot=snapshot)
 
@@ -229,14 +267,29 @@ class Going:
         try:
             self._transaction((change,), plan, loaded, opening=False, closing=None, snapshot=snapshot)
         except (DatabaseError, roster.Stale, roster.LicencesShort) as error:
-            self.applier.forget((change,))
-            self.failures.append(change)
+            self._stop(change)
             logger.warning("A %s of run %s failed: %s", change.kind, self._row.pk, type(error).__name__)
             with self._fenced(loaded.settings_revision):
                 line = record.line(self._row, change, Outcome.FAILED, self.clock(), account_id=change.account_id)
                 line.cause = type(error).__name__[:20]
                 line.because = f"{line.because} · {_failure_sentence(error)}"
                 line.save()
+
+    def _stop(self, change: Change) -> None:
+        """Remember a failed change, and whose later changes in this run stood on it."""
+        self.failures.append(change)
+        if change.kind in _FOUNDING:
+            self.stopped.add(change.directory_group_id)
+        elif change.kind not in _ADDING:
+            self.stopped |= {change.object_id} if change.account_id is None else {change.object_id, change.account_id}
+
+    def _stands_on_a_failure(self, change: Change) -> bool:
+        # Left out without a line: the next run plans it again, when what it stands on is there.
+        return bool(self.stopped) and (
+            change.object_id in self.stopped
+            or change.account_id in self.stopped
+            or change.directory_group_id in self.stopped
+        )
 
     def _transaction(
         self,
@@ -248,33 +301,48 @@ class Going:
         closing: list[SelectedGroup] | None,
         snapshot: Snapshot,
     ) -> None:
-        now = self.clock()
-        connector = self.connector
-        with self._fenced(loaded.settings_revision):
-            if self.row is None:
-                self._begin()
-            with roster.changing(connector.company_id) as ledger:
-                if ledger.revision != self.revision:
-                    raise RosterMoved
-                if opening:
-                    self._open(plan, ledger, now)
-                self.applier.apply(ledger, changes, now)
-                changed = ledger.changed
-            lines = [
-                record.line(self._row, change, Outcome.APPLIED, now, account_id=self.applier.account_of(change))
-                for change in changes
-            ]
-            SyncChange.objects.bulk_create(lines, batch_size=record.LINES_PER_STATEMENT)
-            if closing is not None:
-                self._finish(plan, loaded, snapshot, closing, changes, now)
-            elif changes:
-                SyncRun.objects.filter(pk=self._row.pk).update(
-                    phase="applying", done=len(self.applied) + len(changes), total=len(plan.changes)
-                )
+        try:
+            with self._fenced(loaded.settings_revision):
+                changed = self._write(changes, plan, loaded, opening=opening, closing=closing, snapshot=snapshot)
+        except BaseException:
+            self.applier.forget(changes)
+            raise
         self.applied += changes
         self.revision += changed
 
-    def _open(self, plan: SyncPlan, ledger: roster.Ledger, now: datetime) -> None:
+    def _write(
+        self,
+        changes: Sequence[Change],
+        plan: SyncPlan,
+        loaded: Loaded,
+        *,
+        opening: bool,
+        closing: list[SelectedGroup] | None,
+        snapshot: Snapshot,
+    ) -> bool:
+        now = self.clock()
+        if self.row is None:
+            self._begin()
+        with roster.changing(self.connector.company_id) as ledger:
+            if ledger.revision != self.revision:
+                raise RosterMoved
+            if opening:
+                self._open(plan, loaded, ledger, now)
+            self.applier.apply(ledger, changes, now)
+        lines = [
+            record.line(self._row, change, Outcome.APPLIED, now, account_id=self.applier.account_of(change))
+            for change in changes
+        ]
+        SyncChange.objects.bulk_create(lines, batch_size=record.LINES_PER_STATEMENT)
+        if closing is not None:
+            self._finish(plan, loaded, snapshot, closing, changes, now)
+        elif changes:
+            SyncRun.objects.filter(pk=self._row.pk).update(
+                phase="applying", done=len(self.applied) + len(changes), total=self.total
+            )
+        return ledger.changed
+
+    def _open(self, plan: SyncPlan, loaded: Loaded, ledger: roster.Ledger, now: datetime) -> None:
         """Write first what must not be lost if the run dies: who is held, and what people vouched for."""
         PersonMark.objects.bulk_create(
             [
@@ -297,6 +365,8 @@ class Going:
             ledger.unbar(plan.bars_ended)
         if plan.vouched_seen:
             ledger.clear_vouched(plan.vouched_seen)
+        if loaded.taken_back:
+            ledger.manage(loaded.taken_back, ManagedBy.AZURE_AD)
 
     def _finish(
         self,
@@ -318,7 +388,13 @@ class Going:
         self.applier.note(plan.notes, ended | failed)
         # A hold that only changed its cause ended and began in one row, which has been updated.
         stays = {(mark.object_id, mark.kind, mark.value) for mark in plan.marks_set}
-        ended_marks = [mark for mark in plan.marks_ended if (mark.object_id, mark.kind, mark.value) not in stays]
+        # What was decided about somebody is used up by the change, not by a try that failed.
+        undone = {change.object_id for change in self.failures}
+        ended_marks = [
+            mark
+            for mark in plan.marks_ended
+            if mark.object_id not in undone and (mark.object_id, mark.kind, mark.value) not in stays
+        ]
         for ids in chunks_of([loaded.mark_ids[mark] for mark in ended_marks if mark in loaded.mark_ids]):
             PersonMark.objects.filter(pk__in=ids).delete()
         SelectedGroup.objects.bulk_update(names, ["name", "sentence"], batch_size=CHUNK)
@@ -339,7 +415,7 @@ class Going:
             counts=counts,
             attention=sorted(plan.attention),
             done=len(applied),
-            total=len(plan.changes),
+            total=self.total,
         )
         if applied:
             audit.record(
@@ -349,8 +425,6 @@ class Going:
                 subject=connector.name,
                 detail={"run": row.pk, "trigger": str(self.trigger), "counts": counts},
             )
-        if snapshot.sync_group.complete:
-            values["sync_group_name"] = snapshot.sync_group.name[:256]
         self._release(
             now,
             last_record=row.pk,
@@ -359,14 +433,13 @@ class Going:
             quiet_digest="",
             quiet_until=None,
             **values,
+            **self._sync_group_name(snapshot),
             **self._completed(snapshot),
         )
 
     def _moved_names(self, snapshot: Snapshot) -> list[SelectedGroup]:
         """Return the selected groups, unsaved, whose name or readability is not as it was; [] where all is."""
         moved = []
-        if snapshot.sync_group.complete and snapshot.sync_group.name[:256] != self.connector.sync_group_name:
-            return list(self._selected(snapshot))
         for selected, reading in self._selected(snapshot).items():
             name = reading.name[:256] if reading.complete else selected.name
             if (selected.name, selected.sentence) != (name, reading.sentence):
@@ -390,6 +463,9 @@ class Going:
             raise RuntimeError("A run applies nothing before it has a record.")
         return self.row
 
+    def _sync_group_name(self, snapshot: Snapshot) -> dict[str, object]:
+        return {"sync_group_name": snapshot.sync_group.name[:256]} if snapshot.sync_group.complete else {}
+
     def _completed(self, snapshot: Snapshot) -> dict[str, object]:
         # A run that could not read the group has not met its people yet: the next one may still be the first.
         return {"completed_runs": F("completed_runs") + 1} if snapshot.sync_group.complete else {}
@@ -410,10 +486,12 @@ class Going:
             **values,
         )
 
-    def _close(self, row: SyncRun, now: datetime, state: RunState, **values: object) -> None:
-        SyncRun.objects.filter(pk=row.pk, state=RunState.RUNNING).update(
+    def _close(self, row: SyncRun, now: datetime, state: RunState, **values: object) -> bool:
+        """End a record that is going on; return whether it is there and was."""
+        closed = SyncRun.objects.filter(pk=row.pk, state=RunState.RUNNING).update(
             state=state, finished_at=now, phase="", **values
         )
+        return bool(closed)
 
     def _requests(self) -> int:
         return self.directory.requests if self.directory is not None else 0
@@ -435,36 +513,35 @@ class Going:
             values["unreachable_since"] = connector.unreachable_since or now
         else:
             values["failure"] = error.sentence
-        with transaction.atomic():
-            last = self._failed_record(now, error.sentence, error.reference)
-            try:
+        try:
+            with self._fenced():
+                last = self._failed_record(now, error.sentence, error.reference)
                 self.lease.release(last_record=last, **values)
-            except LeaseLost:
-                return
-            if isinstance(error, CredentialRejected | ConsentMissing):
-                Connector.objects.filter(
-                    pk=connector.pk,
-                    generation=connector.generation,
-                    status__in=[ConnectorStatus.WAITING, ConnectorStatus.CONNECTED],
-                ).update(
-                    status=ConnectorStatus.UNAUTHORIZED,
-                    status_since=now,
-                    status_sentence=error.sentence,
-                    status_reference=error.reference[:300],
-                )
+                if isinstance(error, CredentialRejected | ConsentMissing):
+                    Connector.objects.filter(
+                        pk=connector.pk,
+                        generation=connector.generation,
+                        status__in=[ConnectorStatus.WAITING, ConnectorStatus.CONNECTED],
+                    ).update(
+                        status=ConnectorStatus.UNAUTHORIZED,
+                        status_since=now,
+                        status_sentence=error.sentence,
+                        status_reference=error.reference[:300],
+                    )
+        except LeaseLost:
+            self.lost()
 
     def _failed_record(self, now: datetime, sentence: str, reference: str) -> int:
         connector = self.connector
-        if self.row is not None:
-            self._close(
-                self.row,
-                now,
-                RunState.FAILED,
-                sentence=sentence,
-                reference=reference[:300],
-                requests=self._requests(),
-                request_ids=self._request_ids(),
-            )
+        if self.row is not None and self._close(
+            self.row,
+            now,
+            RunState.FAILED,
+            sentence=sentence,
+            reference=reference[:300],
+            requests=self._requests(),
+            request_ids=self._request_ids(),
+        ):
             return self.row.pk
         last = record.fold(connector, quiet=False, sentence=sentence, requests=self._requests(), now=now)
         if last is not None:
@@ -505,7 +582,7 @@ class Going:
         )
         now = self.clock()
         try:
-            with transaction.atomic():
+            with self._fenced():
                 last = self._failed_record(now, sentence, "")
                 self.lease.release(last_record=last, last_run_at=now, failure=sentence)
         except LeaseLost:

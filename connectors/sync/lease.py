@@ -48,6 +48,15 @@ class Lease:
                 raise LeaseLost
             self._renewed = time.monotonic()
 
+    def hold(self) -> None:
+        """Prolong the lease as the first statement of a transaction that writes only the record; raises LeaseLost.
+
+        The connector's row is locked ahead of the record's, as by everybody who takes a connector away.
+        """
+        if not Connector.objects.filter(self._mine()).update(lease_until=self.clock() + LEASE):
+            raise LeaseLost
+        self._renewed = time.monotonic()
+
     def fence(self, settings_revision: int) -> None:
         """Prolong the lease as the first statement of a writing transaction; raises LeaseLost or SettingsMoved.
 
@@ -87,8 +96,14 @@ def take(connector_id: int, trigger: RunTrigger, clock: Callable[[], datetime]) 
                 return "A run of this connector is going on; one more follows as soon as it ends."
             continue
         token = secrets.token_hex(16)
+        # The row must still be as it was read: what a person has just chosen is what this run asks for.
         wanted = Connector.objects.filter(
-            free, pk=connector_id, status__in=RUNNABLE, paused_at=None, generation=connector.generation
+            free,
+            pk=connector_id,
+            status__in=RUNNABLE,
+            paused_at=None,
+            generation=connector.generation,
+            settings_revision=connector.settings_revision,
         )
         values = {"lease_token": token, "lease_taken_at": now, "lease_until": now + LEASE, "run_again": ""}
         if connector.lease_token:

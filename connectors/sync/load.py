@@ -32,6 +32,7 @@ from connectors.states import (
     Situation,
 )
 from tenants.models import Account, Group, GroupMembership
+from tenants.roster import PRESENT
 from tenants.states import AccountRole, AccountStatus, Hand, ManagedBy, PendingReason
 
 BRAKE_WINDOW = timedelta(hours=24)
@@ -47,6 +48,7 @@ _HAND = {member.value: member for member in Hand}
 class Loaded:
     """Hold everything one plan depends on but the directory, and the revisions it was read at.
 
+    `taken_back` are accounts that were handed back to Password Boss and may be managed again.
     `stable_until` is the first moment at which time alone could change a plan made from this.
     """
 
@@ -56,6 +58,7 @@ class Loaded:
     revision: int
     settings_revision: int
     mark_ids: dict[Mark, int]
+    taken_back: tuple[int, ...]
     stable_until: datetime
 
 
@@ -82,6 +85,14 @@ def load(connector_id: int, now: datetime) -> Loaded:
         revision=connector.company.roster_revision,
         settings_revision=connector.settings_revision,
         mark_ids=marks,
+        taken_back=tuple(
+            account.id
+            for account in accounts
+            if account.managed_by is ManagedBy.PB
+            and account.link is not None
+            and not account.barred
+            and account.status in PRESENT
+        ),
         stable_until=min(now + BRAKE_WINDOW, first_expiry or datetime.max.replace(tzinfo=now.tzinfo)),
     )
 
