@@ -12,15 +12,17 @@ from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
-from allauth.socialaccount.models import SocialApp
+from allauth.socialaccount.models import SocialAccount, SocialApp
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils.module_loading import import_string
 
 from tenants.invitations import doubted
 from tenants.models import User
 from tenants.signin import entering
 from tenants.signin.backend import may_enter
+from tenants.signin.doors import PROVIDER
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +57,14 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
     def get_login_redirect_url(self, request: HttpRequest) -> str:
         return entering.home_of(request.user)
+
+    def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
+        methods: list[dict[str, Any]] = super().get_reauthentication_methods(user)
+        attached = SocialAccount.objects.filter(user_id=user.pk, provider=PROVIDER)
+        if settings.MICROSOFT_SIGNIN_CLIENT_ID and attached.exists():
+            place = {"id": PROVIDER, "description": "Use Microsoft", "url": reverse("microsoft_again")}
+            return [*methods, place]
+        return methods
 
     def respond_user_inactive(self, request: HttpRequest, user: User) -> HttpResponse:
         return entering.refuse(request)

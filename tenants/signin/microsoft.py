@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from allauth.account.internal.flows.reauthentication import did_recently_reauthenticate, suspend_request
+from allauth.account.internal.flows.reauthentication import suspend_request
 from allauth.socialaccount.adapter import get_adapter
 from allauth.socialaccount.providers.microsoft.provider import MicrosoftGraphProvider
 from allauth.socialaccount.providers.microsoft.views import MicrosoftGraphOAuth2Adapter
@@ -19,6 +19,7 @@ from django.urls import reverse
 from django.utils.crypto import get_random_string
 
 from tenants.signin import idtoken
+from tenants.signin.again import recently_confirmed
 from tenants.signin.doors import uid_of
 
 logger = logging.getLogger(__name__)
@@ -144,7 +145,7 @@ def login(request: HttpRequest) -> HttpResponseBase:
     """
     _must_be_offered()
     connects = request.GET.get("process", request.POST.get("process")) == "connect"
-    if connects and (not request.user.is_authenticated or not did_recently_reauthenticate(request)):
+    if connects and (not request.user.is_authenticated or not recently_confirmed(request)):
         place = "account_reauthenticate" if request.user.is_authenticated else "account_login"
         redirect: HttpResponseBase = suspend_request(request, reverse(place))
         return redirect

@@ -22,6 +22,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/logout/", account.logout, name="account_logout"),
     path("accounts/inactive/", account.account_inactive, name="account_inactive"),
     path("accounts/reauthenticate/", account.reauthenticate, name="account_reauthenticate"),
+    path("accounts/reauthenticate/microsoft/", views.microsoft_again, name="microsoft_again"),
     path("accounts/password/change/", account.password_change, name="account_change_password"),
     path("accounts/password/set/", account.password_set, name="account_set_password"),
     path("accounts/password/reset/", account.password_reset, name="account_reset_password"),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from allauth.account.utils import perform_login
+from allauth.account.adapter import get_adapter
+from allauth.account.utils import get_next_redirect_url, perform_login
 from django import forms
+from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.password_validation import password_validators_help_texts, validate_password
 from django.core.exceptions import ValidationError
@@ -20,7 +22,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from tenants.access import role_in
 from tenants.invitations import find
 from tenants.models import User
-from tenants.signin.doors import AddressTaken, Closed, accept
+from tenants.signin.doors import PROVIDER, AddressTaken, Closed, accept
 from tenants.signin.entering import choice_of, enter, home_of, refuse
 from tenants.states import AccountStatus
 
@@ -111,6 +113,20 @@ def choose(request: HttpRequest) -> HttpResponse:
                 return enter(request, door, identity, next_url)
         return refuse(request)
     return render(request, "signin/choose.html", {"doors": doors, "identity": identity})
+
+
+@login_required
+@require_GET
+def microsoft_again(request: HttpRequest) -> HttpResponse:
+    """Let a login confirm who it is by signing in with Microsoft once more."""
+    if not settings.MICROSOFT_SIGNIN_CLIENT_ID:
+        raise Http404
+    methods = get_adapter(request).get_reauthentication_methods(request.user)
+    context = {
+        "next": get_next_redirect_url(request) or home_of(request.user),
+        "reauthentication_alternatives": [method for method in methods if method["id"] != PROVIDER],
+    }
+    return render(request, "signin/microsoft_again.html", context)
 
 
 @login_required

@@ -227,6 +227,27 @@ def test_staff_connect_while_signed_in_and_are_never_met_by_identity_before(brow
     assert (again.sign_in(ada).headers["Location"], again.who) == ("/partner/", maren.email)
 
 
+def test_who_has_no_password_confirms_with_microsoft(
+    browser: Browser, tenant: Tenant, ada: Person, brightwater: Company
+) -> None:
+    account_of(ada, tenant, brightwater)
+    browser.sign_in(ada)
+    connecting = f"{reverse('microsoft_login')}?process=connect"
+    asked = browser.portal.post(connecting)
+    assert urlsplit(asked.headers["Location"]).path == reverse("account_reauthenticate")
+    page = browser.portal.get(asked.headers["Location"], follow=True)
+    assert page.redirect_chain[-1][0].startswith(reverse("microsoft_again"))
+    assert "Confirm with Microsoft" in page.content.decode()
+    # Somebody else's Microsoft account confirms nothing: it is refused, or signs somebody else in.
+    eve = tenant.add_user("Eve")
+    assert shown(browser.sign_in(eve)) == REFUSED
+    assert browser.portal.post(connecting).headers["Location"].startswith(reverse("account_reauthenticate"))
+    prompt = parse_qs(urlsplit(browser.to_microsoft()).query)["prompt"]
+    assert prompt == ["login"]
+    assert browser.sign_in(ada, next="/accounts/microsoft/").headers["Location"] == "/accounts/microsoft/"
+    assert browser.portal.post(connecting).headers["Location"].startswith("https://login.microsoftonline.com/")
+
+
 def test_connecting_twice_is_once(browser: Browser, ada: Person) -> None:
     browser.portal.force_login(make_staff(make_partner()))
     connect(browser, ada)
