@@ -1,4 +1,4 @@
-"""Integrations, a connector's page and its runs: what they say, and that a page costs the same however much it shows."""
+"""Integrations, a connector's page and its runs: what they say, and that a page costs the same whatever it shows."""
 
 from __future__ import annotations
 
