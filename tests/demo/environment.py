@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from pbportal.environment import development_key
 from tests.demo.processes import ROOT
+from tests.entra_emulator.people import MAKER, portal_application
 
 STATE = ROOT / "var" / "demo"
-_OTHERS = ("PBPORTAL_", "ENTRA_", "EMAIL_", "DJANGO_", "GUNICORN_")
+_OTHERS = ("PBPORTAL_", "ENTRA_", "EMAIL_", "MICROSOFT_", "DJANGO_", "GUNICORN_")
 _NAMES = frozenset(
     {
         "ALLOWED_HOSTS",
@@ -32,6 +33,7 @@ _NAMES = frozenset(
 def settings_of(state: Path, *, portal: str, emulator: str) -> dict[str, str]:
     """Return the portal's settings for a demo that keeps everything in one folder."""
     key = development_key(state / "demo.key")
+    client_id, client_secret = portal_application(MAKER)
     return {
         "DEBUG": "true",
         "SECRET_KEY": sha256(b"SECRET_KEY of " + key.encode()).hexdigest(),
@@ -41,9 +43,25 @@ def settings_of(state: Path, *, portal: str, emulator: str) -> dict[str, str]:
         "PBPORTAL_WORKERS": "2",
         "PBPORTAL_STAFF_SECOND_FACTOR": "false",
         "ENTRA_SESSION": "tests.entra_emulator.forward.session",
+        "ENTRA_LOGIN_ORIGINS": _login_origins(emulator),
+        "MICROSOFT_SIGNIN_CLIENT_ID": client_id,
+        "MICROSOFT_SIGNIN_CLIENT_SECRET": client_secret,
         "EMULATOR_URL": emulator,
-        "EMAIL_URL": f"filemail://{quote(str(state / 'mail'))}",
+        "EMAIL_URL": f"filemail:///{quote(str(state / 'mail'))}",
     }
+
+
+def _login_origins(emulator: str) -> str:
+    """Return where browsers go instead of to each cloud's sign-in page: the emulator tells clouds by the host."""
+    parts = urlsplit(emulator)
+    return ",".join(
+        f"{origin}={parts.scheme}://{host}:{parts.port}"
+        for origin, host in (
+            ("https://login.microsoftonline.com", parts.hostname),
+            ("https://login.microsoftonline.us", "usgov.localhost"),
+            ("https://login.chinacloudapi.cn", "china.localhost"),
+        )
+    )
 
 
 def environment_of(settings: dict[str, str]) -> dict[str, str]:

@@ -57,7 +57,15 @@ def running(state: Path, *, say: Callable[[str], None], prepare: Callable[[], No
         settings = settings_of(state, portal=ports.url_of(portal), emulator=microsoft_url)
         environment = environment_of(settings)
         python = sys.executable
-        directory = [python, "-m", "tests.demo.microsoft", "--port", str(microsoft_port)]
+        directory = [
+            python,
+            "-m",
+            "tests.demo.microsoft",
+            "--port",
+            str(microsoft_port),
+            "--portal",
+            ports.url_of(portal),
+        ]
         microsoft = processes.start(
             "microsoft", [*directory, "--remember", str(state / "directory.jsonl")], environment=environment
         )

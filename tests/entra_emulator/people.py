@@ -13,6 +13,7 @@ SABLE_STREET = "sablestreet.example"
 HARBOUR = "harbourauthority.example"
 LOTUS_RIVER = "lotusriver.example"
 COPPER_LANTERN = "copperlantern.example"
+MAKER = "passwordboss.example"
 SYNC_GROUP = "Password Boss Users"
 
 # department: (given name, surname, part of the address before the @)
@@ -332,7 +333,7 @@ def _small(emulator: Emulator, name: str, domain: str, people: list[str], *, clo
 
 def register_sign_in(emulator: Emulator, *redirect_uris: str) -> tuple[str, str]:
     """Register the portal's own application for signing in, in a tenant of its maker; return client id and secret."""
-    maker = emulator.add_tenant("Password Boss", domain="passwordboss.example")
+    maker = emulator.add_tenant("Password Boss", domain=MAKER)
     client_id, secret = portal_application(maker.domain)
     maker.register_app(
         "Password Boss portal",
