@@ -106,7 +106,7 @@ def synchronise(request: HttpRequest, connector: Connector) -> HttpResponse:
     """Ask for a run now: 202 and where its record will be, 409 with a sentence where the connector may not run."""
     if _over(f"runs:{connector.pk}", RUNS_A_MINUTE):
         return _slow_down()
-    last = SyncRun.objects.filter(connector=connector).order_by("-pk").values_list("pk", flat=True).first() or 0
+    last = connector.runs.order_by("-pk").values_list("pk", flat=True).first() or 0
     refusals = lifecycle.synchronise([connector], actor="Connector API", trigger=RunTrigger.API)
     if connector.pk in refusals:
         return _problem(409, refusals[connector.pk])
@@ -120,14 +120,14 @@ def synchronise(request: HttpRequest, connector: Connector) -> HttpResponse:
 @token_page
 def runs(request: HttpRequest, connector: Connector) -> HttpResponse:
     """Tell the last runs, the latest first."""
-    return JsonResponse({"runs": [_run(row) for row in SyncRun.objects.filter(connector=connector)[:RECENT]]})
+    return JsonResponse({"runs": [_run(row) for row in connector.runs.all()[:RECENT]]})
 
 
 @require_GET
 @token_page
 def run(request: HttpRequest, connector: Connector, run_id: int) -> HttpResponse:
     """Tell one run of this connector."""
-    row = SyncRun.objects.filter(connector=connector, pk=run_id).first()
+    row = connector.runs.filter(pk=run_id).first()
     return _problem(404, "This connector has no such run.") if row is None else JsonResponse(_run(row))
 
 
@@ -135,7 +135,7 @@ def run(request: HttpRequest, connector: Connector, run_id: int) -> HttpResponse
 @token_page
 def run_after(request: HttpRequest, connector: Connector, run_id: int) -> HttpResponse:
     """Tell the first run that somebody asked for after that one; "queued" until it begins."""
-    asked = SyncRun.objects.filter(connector=connector, pk__gt=run_id).exclude(trigger=RunTrigger.SCHEDULE)
+    asked = connector.runs.filter(pk__gt=run_id).exclude(trigger=RunTrigger.SCHEDULE)
     row = asked.order_by("pk").first()
     return JsonResponse({"state": "queued"} if row is None else _run(row))
 

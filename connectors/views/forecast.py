@@ -16,7 +16,6 @@ from connectors.models import Connector
 from connectors.plan import Change, Rules, SyncPlan
 from connectors.states import ChangeKind, HoldCause, Outcome, SkipReason
 from connectors.sync import Draft, preview
-from tenants.models import Account
 from tenants.states import AccountStatus
 
 KEPT_SECONDS = 120
@@ -230,7 +229,7 @@ def _groups(plan: SyncPlan, snapshot: Snapshot) -> Iterator[GroupLine]:
 
 
 def _licences(row: Connector, plan: SyncPlan) -> Licences:
-    used = Account.objects.filter(company=row.company_id, status=AccountStatus.ACTIVE)
+    used = row.company.accounts.filter(status=AccountStatus.ACTIVE)
     active = set(used.values_list("pk", flat=True))
     ended = {
         one.account_id: one.status for one in plan.changes if one.status is not None and one.account_id is not None
