@@ -253,8 +253,10 @@ def test_trap_27_an_account_is_its_owners_in_any_case_of_letters() -> None:
 
 def test_trap_27_a_decision_is_about_its_person_in_any_case_of_letters() -> None:
     kept = frozenset({Mark(ADA.upper(), MarkKind.KEPT, Situation.REMOVED)})
-    made = plan_of(account={"link": Link("ada@b.example", frozenset({Situation.REMOVED}))}, marks=kept, scope=False)
+    linked = {"link": Link("ada@b.example", frozenset({Situation.REMOVED}))}
+    made = plan_of(account=linked, marks=kept, scope=False)
     assert (made.changes, made.marks_ended) == ((), frozenset())
+    assert plan_of(account=linked, marks=kept).marks_ended == kept
 
 
 def test_trap_27_a_barred_account_stays_barred_in_any_case_of_letters() -> None:

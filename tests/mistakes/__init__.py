@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from tests.mistakes import reading
+from tests.mistakes import plan, reading, roster, sync
 from tests.mistakes.row import Mistake, Patch
 
-ALL: tuple[Mistake, ...] = (*reading.MISTAKES,)
+ALL: tuple[Mistake, ...] = (*reading.MISTAKES, *plan.MISTAKES, *sync.MISTAKES, *roster.MISTAKES)
 
-TRAPS = (*range(1, 7), *range(10, 26), *range(27, 30))
+TRAPS = (*range(1, 7), *range(8, 26), *range(27, 30))
 """The traps that concern reading, tokens or identity; the others belong to pages and notifications."""
 
 __all__ = ["ALL", "TRAPS", "Mistake", "Patch"]
