@@ -220,7 +220,6 @@ SIGNING_IN: dict[str, Expected] = {
     "account_inactive": NOTICE,
     "account_reauthenticate": own(200, 200),
     "microsoft_again": own(404, 405),
-    "microsoft_again": own(404, 405),
     "account_change_password": own(200, 200),
     # Everybody here has a password.
     "account_set_password": own(CHANGE_PASSWORD, CHANGE_PASSWORD),
