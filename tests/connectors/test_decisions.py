@@ -300,12 +300,14 @@ def test_an_account_that_is_not_in_the_way_any_more_is_not_decided_about(reused:
     assert caught.value.field == "object_id"
 
 
-def test_a_decision_during_a_run_is_noticed_by_it(braked: Stage) -> None:
-    """The decision falls between the reading and the writing: the run plans again, and obeys."""
+@pytest.mark.parametrize("look", [1, 2])
+def test_a_decision_during_a_run_is_noticed_by_it(braked: Stage, look: int) -> None:
+    """The decision falls into the first look, or between planning and writing: the run plans again, and obeys."""
     ada = ids(braked, "ada")[0]
     braked.tenant.update_user(ids(braked, "gus")[0], given_name="Augustus")
     braked.emulator.faults.add(
         path="/users/|\\$batch",
+        nth=look,
         call=lambda: decisions.approve(braked.connector, [(ada, ChangeKind.DISABLE)], actor=ACTOR),
     )
     braked.run()

@@ -45,7 +45,7 @@ MISTAKES: tuple[Mistake, ...] = (
         LEDGER_PY,
         "        active = Account.objects.filter(company=self.company, status",
         "        active = Account.objects.filter(status",
-        (_LEDGER,),
+        (_ACTIVE,),
     ),
     mistake(
         0,
@@ -101,7 +101,7 @@ MISTAKES: tuple[Mistake, ...] = (
         LEDGER_PY,
         "Q(status=AccountStatus.DELETED, restorable_until__gt=timezone.now(), purged_at=None)\n",
         "Q(status=AccountStatus.DELETED, purged_at=None)\n",
-        (_LEDGER,),
+        (f"{_LEDGER}::TestRestore",),
     ),
     mistake(
         0,
@@ -125,7 +125,7 @@ MISTAKES: tuple[Mistake, ...] = (
         LEDGER_PY,
         "        self.changed = self.changed or bool(accounts)\n",
         "",
-        (_LEDGER,),
+        (f"{_LEDGER}::TestRevision",),
     ),
     mistake(
         0,
@@ -133,7 +133,7 @@ MISTAKES: tuple[Mistake, ...] = (
         LEDGER_PY,
         "        self.changed = self.changed or bool(unique)\n",
         "",
-        (_LEDGER,),
+        (f"{_LEDGER}::TestRevision",),
     ),
     mistake(
         0,
@@ -141,7 +141,7 @@ MISTAKES: tuple[Mistake, ...] = (
         LEDGER_PY,
         'they leave every group."""\n        self._leave_every_group(ids)\n',
         'they leave every group."""\n',
-        (_LEDGER,),
+        (f"{_LEDGER}::TestLeaving",),
     ),
     mistake(
         0,
@@ -149,7 +149,7 @@ MISTAKES: tuple[Mistake, ...] = (
         LEDGER_PY,
         "            role=AccountRole.USER,\n            managed_by=ManagedBy.PB,\n",
         "            managed_by=ManagedBy.PB,\n",
-        (_LEDGER,),
+        (f"{_LEDGER}::TestLeaving",),
     ),
     mistake(
         0,
@@ -157,7 +157,7 @@ MISTAKES: tuple[Mistake, ...] = (
         LEDGER_PY,
         "        mine = rows.filter(company=self.company)\n",
         "        mine = rows\n",
-        (_LEDGER,),
+        (f"{_LEDGER}::TestGroups",),
     ),
     mistake(
         0,

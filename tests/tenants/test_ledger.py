@@ -491,6 +491,25 @@ class TestRevision:
         company.refresh_from_db()
         assert company.roster_revision == 1
 
+    def test_grows_with_whatever_is_written(self) -> None:
+        company = make_company()
+        group, pair = make_group(company), [(make_group(company).pk, make_account(company).pk)]
+        writes: list[Callable[[Ledger], Any]] = [
+            lambda ledger: ledger.create([NewAccount("Ada", "Lovelace", "ada@brightwater.example")]),
+            lambda ledger: ledger.create_groups([NewGroup("Crew")]),
+            lambda ledger: ledger.rename_groups({group.pk: "Builders"}),
+            lambda ledger: ledger.join(pair),
+            lambda ledger: ledger.leave(pair),
+            lambda ledger: ledger.set_licences(5),
+        ]
+        seen = []
+        for write in writes:
+            with changing(company.pk) as ledger:
+                write(ledger)
+            company.refresh_from_db()
+            seen.append(company.roster_revision)
+        assert seen == [1, 2, 3, 4, 5, 6]
+
     def test_stays_where_an_exception_undid_the_changes(self) -> None:
         company = make_company()
         account = make_account(company)
