@@ -25,7 +25,7 @@ PORTAL = "11111111-2222-3333-4444-555555555555"
 NONCE = "the-nonce-of-this-sign-in"
 
 OURS, OTHERS = (generate_private_key(public_exponent=65537, key_size=2048) for _ in range(2))
-KEYS = {(TENANT, "ours"): OURS, (OTHER_TENANT, "others"): OTHERS}
+KEYS = {(TENANT, "ours"): OURS, (OTHER_TENANT, "others"): OTHERS, (CONSUMERS, "ours"): OURS}
 
 
 def key_of(tenant_id: str, kid: str) -> Mapping[str, Any] | None:

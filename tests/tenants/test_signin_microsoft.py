@@ -128,14 +128,16 @@ def test_a_safe_next_page_is_kept_and_another_site_is_not(
     assert Browser(emulator).sign_in(ada, next="https://evil.example/").headers["Location"] == reverse("own_account")
 
 
-def test_a_stranger_gets_a_page_that_tells_nothing(browser: Browser, ada: Person, brightwater: Company) -> None:
+def test_trap_09_a_stranger_of_any_tenant_gets_a_page_that_tells_nothing(
+    browser: Browser, ada: Person, brightwater: Company
+) -> None:
     answer = browser.sign_in(ada)
     assert shown(answer) == REFUSED
     assert [word for word in ("Brightwater", "ada@", "Ada") if word in answer.content.decode()] == []
     assert (User.objects.count(), browser.who) == (0, "")
 
 
-def test_an_address_opens_nothing(
+def test_trap_08_an_address_opens_nothing(
     browser: Browser, emulator: Emulator, tenant: Tenant, ada: Person, brightwater: Company
 ) -> None:
     """Anybody who runs a tenant can give its people any mail and any name: the nOAuth trap."""
