@@ -135,6 +135,8 @@ _CONSEQUENCES = {
     Act.MAKE_USER: "They see their own account and nothing else.",
     Act.HAND_BACK: "Their connector leaves them alone until a person lifts that.",
     Act.LIFT_BAR: "From the next sync on, their connector manages them again.",
+    Act.RESEND_INVITATION: "They get a new link by email. Links sent before stop working.",
+    Act.REVOKE_INVITATION: "The link they were sent stops working. Their accounts stay as they are.",
 }
 
 

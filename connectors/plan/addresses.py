@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from connectors.directory import Person
 from connectors.plan.email import usable_address
@@ -15,7 +16,7 @@ from connectors.plan.values import AccountFacts, Rules
 from connectors.states import Action, Situation
 from tenants.states import LIVING, AccountRole, AccountStatus, ManagedBy
 
-Holders = Mapping[str, AccountFacts]
+Holders: TypeAlias = Mapping[str, AccountFacts]
 """The living account that holds each lower-cased address."""
 
 
@@ -79,10 +80,10 @@ def meet_newcomers(
             Newcomer(person, usable_address(person, allow_onmicrosoft=rules.allow_onmicrosoft), person.object_id)
             for person in census.newcomers
         ),
-        key=lambda newcomer: (newcomer.address, newcomer.object_id),
+        key=lambda newcomer: newcomer.address,
     )
     wanted = rules.actions[Situation.NEW] is not Action.NOTHING
-    met = Counter(newcomer.address for newcomer in newcomers if newcomer.address)
+    met = Counter(newcomer.address for newcomer in newcomers)
     joined: list[Known] = []
     unconfirmed: list[Known] = []
     left: list[Newcomer] = []

@@ -21,8 +21,6 @@ def people_at_start(accounts: Iterable[AccountFacts]) -> frozenset[str]:
 
 def too_much_destruction(limits: Limits, leaving: Set[str], at_start: Set[str]) -> bool:
     """Say whether these people may not lose their accounts in one run, the last 24 hours counted in."""
-    if not leaving:
-        return False
     number = len(leaving | limits.destroyed)
     base = len(at_start | limits.destroyed)
     many = number >= limits.destructive_floor and number * 100 > limits.destructive_percent * base
@@ -32,7 +30,6 @@ def too_much_destruction(limits: Limits, leaving: Set[str], at_start: Set[str]) 
 
 def too_much_growth(limits: Limits, joining: Set[str], at_start: Set[str]) -> bool:
     """Say whether these people may not get accounts in one run, the last 24 hours counted in."""
-    if limits.first_run or not joining:
-        return False
     number = len(joining | limits.grown)
-    return number > limits.growth_floor and number * 100 > limits.growth_percent * len(at_start)
+    many = number > limits.growth_floor and number * 100 > limits.growth_percent * len(at_start)
+    return many and not limits.first_run

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import TypeAlias
 
 from connectors.directory import GroupReading, GroupState
 from connectors.plan.lines import (
@@ -19,7 +20,7 @@ from connectors.plan.values import AccountFacts, Because, Change, MirrorFacts, R
 from connectors.states import ChangeKind
 from tenants.states import ManagedBy
 
-Member = AccountFacts | Change
+Member: TypeAlias = AccountFacts | Change
 """An account that is Active at the end of a plan, or the change that creates it."""
 
 

@@ -20,11 +20,7 @@ class Marks:
             for family in (DESTRUCTIVE, GROWTH)
             if mark.kind is MarkKind.HELD and mark.value in family and mark.other != HoldCause.EMPTY_GROUP
         }
-        self._wait_for_group = {
-            mark.object_id.lower()
-            for mark in self.all
-            if mark.kind is MarkKind.HELD and mark.other == HoldCause.EMPTY_GROUP
-        }
+        self._wait_for_group = {mark.object_id.lower() for mark in self.all if mark.other == HoldCause.EMPTY_GROUP}
 
     def covered(self, object_id: str, family: frozenset[ChangeKind]) -> bool:
         """Say whether an earlier hold of the brake covers whatever of a family of changes is asked of a person.

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from connectors.directory import Person
 from connectors.plan.email import usable_address
 from connectors.plan.lines import OTHER_EMAIL, OTHER_NAME, account_change, because, directory_name
-from connectors.plan.situations import Known, account_name
+from connectors.plan.situations import Bond, Known, account_name
 from connectors.plan.values import Change, Link, LinkNote, Rules
 from connectors.states import ChangeKind, Situation
 from tenants.states import AccountStatus
@@ -29,7 +29,8 @@ def follow_directory(
     notes: list[LinkNote] = []
     for one in known:
         account = one.account
-        link = account.link or _FRESH
+        # A relinked account's link begins anew: what it remembered was of somebody else.
+        link = Link(account.email) if one.bond is Bond.RELINKED else account.link or _FRESH
         change = changed.get(account.id)
         if change is not None and change.kind in _UNLINKS:
             continue

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from connectors.plan.values import AccountFacts
 from connectors.states import RULE_CHOICES, Action, ChangeKind, HoldCause, Situation, SkipReason
@@ -37,9 +38,9 @@ class Move:
     pending_reason: PendingReason = PendingReason.NONE
 
 
-Cell = Move | SkipReason | None
+Cell: TypeAlias = Move | SkipReason | None
 """What one rule does to an account in one state; None: nothing, it is there already or past it."""
-Row = Mapping[Action, Cell]
+Row: TypeAlias = Mapping[Action, Cell]
 
 NOT_OURS = {
     State.BARRED: SkipReason.DELETED_BY_PERSON,

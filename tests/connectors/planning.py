@@ -38,7 +38,13 @@ DELETED: dict[str, Any] = {
     "restorable": True,
 }
 DELETED_BY_PERSON: dict[str, Any] = {**DELETED, "deleted_by": Hand.PERSON, "barred": True}
-PERSONAL: dict[str, Any] = {"status": AccountStatus.PERSONAL, "tenant_id": "", "object_id": "", "link": None}
+PERSONAL: dict[str, Any] = {
+    "status": AccountStatus.PERSONAL,
+    "managed_by": ManagedBy.PB,
+    "tenant_id": "",
+    "object_id": "",
+    "link": None,
+}
 BY_HAND: dict[str, Any] = {"managed_by": ManagedBy.PB, "tenant_id": "", "object_id": "", "link": None}
 HANDED_BACK: dict[str, Any] = {"managed_by": ManagedBy.PB, "link": None}
 

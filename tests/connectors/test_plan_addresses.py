@@ -188,8 +188,9 @@ def test_an_address_freed_in_this_run_may_be_used_in_it() -> None:
 
 
 def test_a_personal_account_of_this_company_keeps_its_address() -> None:
-    made = plan(reading([ANN]), account(1, "ann", **PERSONAL))
-    assert (told(made), made.skipped[0].question) == (["skipped ann: address_personal 1"], False)
+    for marks in ([], [mark("ann", "same_person", 1)]):
+        made = plan(reading([ANN]), account(1, "ann", **PERSONAL), marks=marks)
+        assert (told(made), made.skipped[0].question) == (["skipped ann: address_personal 1"], False)
 
 
 def test_of_two_holders_of_an_address_the_older_account_counts() -> None:

@@ -63,6 +63,8 @@ def leaves(total: int, leavers: int, *, limits: Limits = STAY, **more: Any) -> S
         (25, 5, False),
         (100, 20, False),
         (100, 21, True),
+        (105, 21, False),
+        (104, 21, True),
     ],
 )
 def test_destructive_changes_are_held_when_too_many_leave_at_once(total: int, leavers: int, stopped: bool) -> None:
@@ -81,6 +83,8 @@ def test_the_limits_are_the_connectors_own() -> None:
     assert counts(leaves(5, 2, limits=half)) == (2, 0)
     assert counts(leaves(8, 3, limits=half)) == (3, 0)
     assert counts(leaves(7, 3, limits=half)) == (0, 3)
+    assert counts(leaves(101, 50, limits=Limits(destructive_floor=1000))) == (50, 0)
+    assert counts(leaves(100, 50, limits=Limits(destructive_floor=1000))) == (0, 50)
 
 
 def test_every_kind_of_leaving_counts() -> None:

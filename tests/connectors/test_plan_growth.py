@@ -47,7 +47,16 @@ def joins(total: int, joiners: int, *, limits: Limits = STAY, **more: Any) -> Sy
 
 @pytest.mark.parametrize(
     ("total", "joiners", "stopped"),
-    [(0, 10, False), (0, 11, True), (20, 10, False), (20, 11, True), (22, 11, False), (21, 11, True), (40, 21, True)],
+    [
+        (0, 10, False),
+        (0, 11, True),
+        (20, 10, False),
+        (20, 11, True),
+        (22, 11, False),
+        (21, 11, True),
+        (40, 21, True),
+        (99, 50, True),
+    ],
 )
 @pytest.mark.parametrize("rule", ["create", "create_pending"])
 def test_a_flood_of_joiners_is_held(total: int, joiners: int, stopped: bool, rule: str) -> None:

@@ -19,7 +19,7 @@ from connectors.directory import GroupReading, GroupState, Person, Snapshot
 from connectors.plan import plan_sync
 from connectors.plan.values import SyncPlan
 from connectors.states import DESTRUCTIVE, GROWTH, ChangeKind, HoldCause, MarkKind, SkipReason
-from tenants.states import AccountStatus, Hand
+from tenants.states import AccountStatus, Hand, PendingReason
 from tests.connectors.scenes import Scene, applied, end_of, reversed_scene
 from tests.connectors.strategies import PEOPLE, scenes
 from tests.oracle import Decision, DirectoryGroup, differences, expected_after
@@ -49,7 +49,7 @@ def plan(scene: Scene) -> SyncPlan:
     return plan_sync(scene.rules, scene.snapshot, scene.roster, scene.limits)
 
 
-@_search(700)
+@_search(60)
 @given(scenes())
 def test_every_plan_leads_where_the_oracle_says_and_is_empty_afterwards(scene: Scene) -> None:
     planned = plan(scene)
@@ -59,13 +59,13 @@ def test_every_plan_leads_where_the_oracle_says_and_is_empty_afterwards(scene: S
     _keeps_every_promise(scene, planned)
 
 
-@_search(150)
+@_search(50)
 @given(scenes(twins=True))
 def test_every_plan_keeps_its_promises_in_worlds_that_hardly_happen(scene: Scene) -> None:
     _keeps_every_promise(scene, plan(scene))
 
 
-@_search(100)
+@_search(40)
 @given(scenes(), st.data())
 def test_whatever_of_the_held_changes_a_person_approves_is_applied_or_said(scene: Scene, data: st.DataObject) -> None:
     held = [one.change for one in plan(scene).held if one.cause is not HoldCause.ADMIN]
@@ -80,7 +80,7 @@ def test_whatever_of_the_held_changes_a_person_approves_is_applied_or_said(scene
     _keeps_every_promise(approving, planned)
 
 
-@_search(100)
+@_search(40)
 @given(scenes(), st.sampled_from(["lost", "hidden"]))
 def test_a_failed_read_of_the_sync_group_only_lets_the_disabled_and_the_deleted_go(scene: Scene, group: str) -> None:
     scene.directory.groups["hidden"] = DirectoryGroup("Hidden", set(PEOPLE), readable=False)
@@ -171,7 +171,10 @@ def _tells_of_every_situation(scene: Scene, planned: SyncPlan) -> None:
     snapshot = scene.snapshot
     in_scope = snapshot.sync_group.members.keys() - {one.object_id for one in planned.left_out}
     found = in_scope - {one.object_id for one in scene.company.accounts}
+    relinked = {change.account_id for change in planned.changes if change.kind is ChangeKind.RELINK}
     for one in scene.company.accounts:
+        if one.id in relinked:
+            continue
         standing = one.link == scene.connector.name and one.status in _STANDING
         person = snapshot.people.get(one.object_id)
         removed = snapshot.sync_group.complete and one.object_id not in in_scope
@@ -209,7 +212,10 @@ def _spends_approvals_only_as_given(scene: Scene, planned: SyncPlan) -> None:
     memory = scene.connector.memory
     approvals = {(one.object_id, one.value) for one in memory if one.kind is MarkKind.APPROVED}
     for change in planned.changes:
-        assert not change.approved or (change.object_id, change.kind.value) in approvals
+        # An approved creation that finds no licence left is created pending: what was approved, as far as it goes.
+        short = change.kind is ChangeKind.CREATE_PENDING and change.pending_reason is PendingReason.LICENCE
+        approved = ChangeKind.CREATE if short else change.kind
+        assert not change.approved or (change.object_id, approved.value) in approvals
 
 
 def _tells_nothing_twice(scene: Scene, planned: SyncPlan) -> None:

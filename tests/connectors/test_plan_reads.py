@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,11 +11,13 @@ from connectors.plan import Limits, Link, SyncPlan
 from connectors.states import Attention, Situation, SkipReason
 from tenants.states import AccountRole
 from tests.connectors.planning import (
+    BY_HAND,
     DELETED,
     DISABLED,
     HANDED_BACK,
     LOOSE,
     PENDING,
+    PERSONAL,
     WAITING,
     account,
     accounts_of,
@@ -287,21 +290,32 @@ def test_unread_people_are_listed_without_the_sync_group_too() -> None:
 # What a connector needs a person for.
 
 
-@pytest.mark.parametrize(
-    ("made", "wanted"),
-    [
-        (plan(reading([person("ann", mail="x")])), True),
-        (plan(reading([ANN, person("bo", mail="ann@firm.example")])), True),
-        (plan(reading([OFF])), False),
-        (plan(reading([ANN]), by=rules(new="nothing")), False),
-        (plan(reading([ANN]), marks=[mark("ann", "declined")]), False),
-        (plan(reading([CY], outside=[ANN]), account(1, "ann"), account(3, "cy"), by=rules(removed="convert")), True),
-        (plan(reading([ANN]), account(1, "x", object_id="ann", **{**DELETED, "barred": True})), True),
-        (plan(reading([ANN]), account(1, "ann", **HANDED_BACK, barred=True)), True),
-        (plan(reading([ANN]), account(1, "ann", **{**DISABLED, "disabled_by": "person"})), False),
-    ],
-)
-def test_people_skipped_want_attention_where_a_person_can_help(made: SyncPlan, wanted: bool) -> None:
+WANTS_A_PERSON: list[tuple[Callable[[], SyncPlan], bool]] = [
+    (lambda: plan(reading([person("ann", mail="x")])), True),
+    (lambda: plan(reading([ANN, person("bo", mail="ann@firm.example")])), True),
+    (lambda: plan(reading([OFF])), False),
+    (lambda: plan(reading([ANN]), by=rules(new="nothing")), False),
+    (lambda: plan(reading([ANN]), marks=[mark("ann", "declined")]), False),
+    (lambda: plan(reading([CY], outside=[ANN]), account(1, "ann"), account(3, "cy"), by=TO_PERSONAL), True),
+    (lambda: plan(reading([ANN]), account(1, "x", object_id="ann", **{**DELETED, "barred": True})), True),
+    (lambda: plan(reading([ANN]), account(1, "ann", **HANDED_BACK, barred=True)), True),
+    (lambda: plan(reading([ANN]), account(1, "ann", **PERSONAL)), True),
+    (lambda: plan(reading([ANN]), account(1, "ann", **DELETED), account(2, "ann", **BY_HAND)), True),
+    (lambda: plan(reading([ANN, BO]), *TWINS), True),
+    (lambda: plan(reading([ANN]), account(1, "ann", link=None, linked_elsewhere=True)), True),
+    (lambda: plan(reading([ANN]), account(1, "ann", object_id="bo"), by=NOTHING), True),
+    (lambda: plan(reading([ANN], gone=["bo"]), account(1, "ann", object_id="bo"), by=NOTHING, marks=WAITS), False),
+    (lambda: plan(reading([ANN]), account(1, "ann", **{**DISABLED, "disabled_by": "person"})), False),
+    (lambda: plan(reading([CY], outside=[ANN]), account(1, "ann"), account(3, "cy"), marks=KEEPS), False),
+]
+TO_PERSONAL, NOTHING = rules(removed="convert"), rules(deleted="nothing")
+TWINS = [account(1, "ann", **DELETED), account(2, "ann", object_id="bo", **DELETED)]
+WAITS, KEEPS = [mark("ann", "someone_else", 1)], [kept("ann", "removed")]
+
+
+@pytest.mark.parametrize(("make", "wanted"), WANTS_A_PERSON)
+def test_people_skipped_want_attention_where_a_person_can_help(make: Callable[[], SyncPlan], wanted: bool) -> None:
+    made = make()
     assert (Attention.SKIPPED in made.attention) is wanted
     assert len(made.skipped) >= 1
 

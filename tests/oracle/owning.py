@@ -42,6 +42,7 @@ class Owning(Known):
         account.link = self.connector.name
         account.managed_by = ManagedBy.AZURE_AD
         account.tenant_id, account.object_id = self.connector.tenant_id, object_id
+        account.situations = frozenset()
         self._did(object_id, kind)
 
     def _relink(self) -> None:

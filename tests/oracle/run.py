@@ -33,9 +33,10 @@ class _Run(Joining):
         super().__post_init__()
         self._read_scope()
         self._forget_what_ended()
-        self._keep_what_people_vouched_for()
         if self.complete:
             self._relink()
+        self._keep_what_people_vouched_for()
+        if self.complete:
             self._recognise()
             self._adopt()
         self._leave()
