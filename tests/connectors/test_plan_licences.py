@@ -100,6 +100,10 @@ def test_the_returned_are_served_by_email_and_then_by_account() -> None:
 def test_the_new_are_served_by_email_and_not_by_object_id() -> None:
     snapshot = reading([person("a", mail="z@firm.example"), person("z", mail="A@firm.example")])
     assert told(plan(snapshot, licences=1)) == ["create z", "create_pending a → pending licence"]
+    many = reading([person(f"p{99 - one}", mail=f"m{one}@firm.example") for one in range(10, 50)])
+    assert [one.object_id for one in plan(many, licences=20).changes if one.kind == "create"] == [
+        f"p{99 - one}" for one in range(10, 30)
+    ]
 
 
 @pytest.mark.parametrize("rule", ["disable", "delete", "convert"])

@@ -49,7 +49,7 @@ def plan(scene: Scene) -> SyncPlan:
     return plan_sync(scene.rules, scene.snapshot, scene.roster, scene.limits)
 
 
-@_search(60)
+@_search(500)
 @given(scenes())
 def test_every_plan_leads_where_the_oracle_says_and_is_empty_afterwards(scene: Scene) -> None:
     planned = plan(scene)
@@ -59,13 +59,13 @@ def test_every_plan_leads_where_the_oracle_says_and_is_empty_afterwards(scene: S
     _keeps_every_promise(scene, planned)
 
 
-@_search(50)
+@_search(100)
 @given(scenes(twins=True))
 def test_every_plan_keeps_its_promises_in_worlds_that_hardly_happen(scene: Scene) -> None:
     _keeps_every_promise(scene, plan(scene))
 
 
-@_search(40)
+@_search(70)
 @given(scenes(), st.data())
 def test_whatever_of_the_held_changes_a_person_approves_is_applied_or_said(scene: Scene, data: st.DataObject) -> None:
     held = [one.change for one in plan(scene).held if one.cause is not HoldCause.ADMIN]
@@ -80,7 +80,7 @@ def test_whatever_of_the_held_changes_a_person_approves_is_applied_or_said(scene
     _keeps_every_promise(approving, planned)
 
 
-@_search(40)
+@_search(70)
 @given(scenes(), st.sampled_from(["lost", "hidden"]))
 def test_a_failed_read_of_the_sync_group_only_lets_the_disabled_and_the_deleted_go(scene: Scene, group: str) -> None:
     scene.directory.groups["hidden"] = DirectoryGroup("Hidden", set(PEOPLE), readable=False)
