@@ -195,7 +195,7 @@ def test_without_a_verb_it_knows_it_says_which_there_are(tmp_path: Path, argumen
     ran = machine.dev(*arguments)
     assert ran.returncode == code
     said = ran.stdout + ran.stderr
-    verbs = ["demo", "test", "long", "check", "fmt", "bench", "serve", "manage"]
+    verbs = ["demo", "test", "long", "check", "fmt", "bench", "shots", "serve", "manage"]
     assert re.findall(r"^  (\w+)", said, re.MULTILINE) == verbs
     if code == 1:
         assert said.endswith("dev: there is no verb 'launch'.\n")

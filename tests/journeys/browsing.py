@@ -1,0 +1,197 @@
+"""A person at a browser: pages opened, forms filled in, and everything about a page that must hold on every page."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from axe_playwright_python.base import AXE_SCRIPT
+from django.conf import settings
+from django.test import Client
+from django.urls import reverse
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+
+from tenants.models import User
+from tests.world import PASSWORD
+
+WIDE, NARROW = 1280, 390
+HEIGHT = 900
+_VIEWS = (("light", WIDE), ("light", NARROW), ("dark", NARROW), ("dark", WIDE))
+SECONDS = 15
+"""So long something that must come may take on a loaded machine."""
+
+_ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+# Chromium says so of every page that answers a form with what is wrong in it.
+_EXPECTED = "Failed to load resource: the server responded with a status of 4"
+
+_WATCH = """
+document.addEventListener("securitypolicyviolation", (event) => {
+  console.error(`policy: ${event.violatedDirective} forbids ${event.blockedURI}`);
+});
+"""
+_AXE = """async (rules) => {
+  const options = {resultTypes: ["violations"], preload: false};
+  if (rules.length) options.runOnly = {type: "rule", values: rules};
+  const found = await axe.run(document, options);
+  return found.violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.target.join(" ")).join(" | ")}`);
+}"""
+_SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+def chromium() -> str | None:
+    """Return where the system's Chromium is, None where there is none."""
+    return shutil.which("chromium")
+
+
+@contextmanager
+def running() -> Iterator[Browser]:
+    """Run a browser.
+
+    Playwright keeps an event loop in this thread, which Django takes for asynchronous code.
+    """
+    former = os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    try:
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=chromium(), args=list(_ARGUMENTS))
+            yield browser
+            browser.close()
+    finally:
+        if former is None:
+            del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+        else:
+            os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = former
+
+
+class Visitor:
+    """Somebody with a browser of their own.
+
+    `script` says whether its pages may run any.
+    """
+
+    def __init__(self, browser: Browser, origin: str, *, script: bool = True) -> None:
+        self.origin = origin
+        self.script = script
+        self.complaints: list[str] = []
+        self.context: BrowserContext = browser.new_context(
+            base_url=origin,
+            viewport={"width": WIDE, "height": HEIGHT},
+            java_script_enabled=script,
+            reduced_motion="reduce",
+            locale="en-GB",
+            timezone_id="UTC",
+        )
+        self.context.set_default_timeout(SECONDS * 1000)
+        self.context.add_init_script(_WATCH)
+        self.page: Page = self.context.new_page()
+        self.page.on("console", self._heard)
+        self.page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning") and not message.text.startswith(_EXPECTED):
+            self.complaints.append(f"{message.type}: {message.text} ({message.location.get('url')})")
+
+    def enter_as(self, user: User) -> None:
+        """Be signed in, without the pages for it."""
+        client = Client()
+        client.force_login(user)
+        value = client.cookies[settings.SESSION_COOKIE_NAME].value
+        self.context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": value, "url": self.origin}])
+
+    def sign_in(self, email: str) -> None:
+        """Sign in with the password that everybody has."""
+        self.open(reverse("account_login"))
+        self.page.get_by_label("Email").fill(email)
+        self.page.get_by_label("Password").fill(PASSWORD)
+        self.press("Sign in")
+
+    def open(self, path: str, *, status: int = 200) -> None:
+        """Open a page of the portal, which must answer with this status."""
+        answer = self.page.goto(path)
+        assert answer is not None
+        assert answer.status == status, f"{path} answered {answer.status}"
+
+    def press(self, label: str, *, of: str = "") -> None:
+        """Press a button, that of one thing in a list where there are several, and wait for where it leads."""
+        where = self.page.get_by_role("listitem").filter(has_text=of) if of else self.page.get_by_role("main")
+        with self.page.expect_navigation():
+            where.get_by_role("button", name=label, exact=not of).first.click()
+
+    def follow(self, label: str) -> None:
+        """Follow a link of the page, and wait for where it leads."""
+        with self.page.expect_navigation():
+            self.page.get_by_role("main").get_by_role("link", name=label).first.click()
+
+    def go_to(self, name: str, role: str) -> None:
+        """Come to something of the page with the Tab key alone."""
+        there = self.page.get_by_role(role, name=name, exact=True).first
+        there.wait_for()
+        for _ in range(80):
+            self.page.keyboard.press("Tab")
+            if there.evaluate("(it) => it === document.activeElement"):
+                return
+        raise AssertionError(f"The Tab key does not come to the {role} {name}.")
+
+    def strike(self, key: str) -> None:
+        """Press a key that leads to another page, and wait for that."""
+        with self.page.expect_navigation():
+            self.page.keyboard.press(key)
+
+    def reads(self, text: str) -> None:
+        """Wait until the page says something."""
+        self.page.get_by_role("main").get_by_text(text).first.wait_for()
+
+    @property
+    def heading(self) -> str:
+        """Return the page's one heading."""
+        return self.page.get_by_role("heading", level=1).inner_text()
+
+    def look(self) -> None:
+        """Assert what holds of every page, wide and narrow, light and dark."""
+        self.page.wait_for_load_state()
+        found = [problem for scheme, width in _VIEWS for problem in self._looked_at(scheme, width)]
+        self._turn("light", WIDE)
+        found += self.complaints
+        self.complaints.clear()
+        assert found == [], "\n".join([self.page.url, *found])
+
+    def _turn(self, scheme: Any, width: int) -> None:
+        self.page.emulate_media(color_scheme=scheme)
+        self.page.set_viewport_size({"width": width, "height": HEIGHT})
+
+    def _looked_at(self, scheme: Any, width: int) -> Iterator[str]:
+        self._turn(scheme, width)
+        where = f"{width} px, {scheme}"
+        if sideways := self.page.evaluate(_SIDEWAYS):
+            yield f"{where}: {sideways} px sideways"
+        if not self.script:
+            return
+        if not self.page.evaluate("'axe' in window"):
+            self.page.evaluate(AXE_SCRIPT)
+        # What a theme changes is colour alone.
+        rules = [] if scheme == "light" else ["color-contrast"]
+        for violation in self.page.evaluate(_AXE, rules):
+            yield f"{where}: {violation}"
+
+    def picture(self, folder: Path, name: str) -> None:
+        """Take a picture of the whole page in each width and theme."""
+        self.page.wait_for_load_state()
+        for scheme, width in _VIEWS:
+            self._turn(scheme, width)
+            self.page.screenshot(path=folder / f"{name}-{width}-{scheme}.png", full_page=True)
+        self._turn("light", WIDE)
+
+    def close(self) -> None:
+        """Close the browser, whose pages say nothing more to the portal."""
+        self.context.close()

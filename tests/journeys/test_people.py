@@ -1,0 +1,76 @@
+"""What an administrator does with a company's people, and how people sign in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.urls import reverse
+
+from tenants.models import Account
+from tenants.states import AccountStatus
+from tests import world
+from tests.entra_emulator import people
+from tests.journeys.browsing import Visitor
+from tests.journeys.scene import AMARA, BRIGHTWATER, MAREN, SABLE, Scene
+
+Newcomer = Callable[..., Visitor]
+
+
+def test_disabling_several_asks_first(scene: Scene, visitor: Newcomer) -> None:
+    company = scene.company(BRIGHTWATER)
+    chosen = [
+        world.make_account(company, first_name="Ada", last_name=f"Zimmer {number}", email=f"ada{number}@zimmer.example")
+        for number in (1, 2)
+    ]
+    one = visitor()
+    one.enter_as(scene.user(AMARA))
+    one.open(reverse("business:users"))
+    for account in chosen:
+        one.page.get_by_role("checkbox", name=account.email).check()
+    one.press("Actions for those ticked…")
+    assert one.heading == "2 people: what shall happen?"
+    one.look()
+    one.press("Disable: 2 people")
+    one.reads("Disable: done for 2 people.")
+    one.look()
+    named = Account.objects.filter(pk__in=[account.pk for account in chosen])
+    assert set(named.values_list("status", flat=True)) == {AccountStatus.DISABLED}
+
+
+def test_signing_in_with_a_password(scene: Scene, visitor: Newcomer) -> None:
+    one = visitor()
+    one.open(reverse("admin:tenants_company_changelist"))
+    assert one.heading == "Sign in"
+    one.page.get_by_label("Email").fill(MAREN)
+    one.page.get_by_label("Password").fill("not this one")
+    one.press("Sign in")
+    one.reads("Email and password do not belong together.")
+    one.page.get_by_label("Password").fill(world.PASSWORD)
+    one.press("Sign in")
+    assert one.page.url == f"{scene.origin}{reverse('admin:tenants_company_changelist')}"
+    one.page.get_by_text("Maren Lindqvist").first.click()
+    one.page.get_by_role("button", name="Sign out").click()
+    one.page.wait_for_url(f"**{reverse('account_login')}")
+
+
+def test_signing_in_with_microsoft(scene: Scene, visitor: Newcomer) -> None:
+    tenant = scene.tenant(people.SABLE_STREET)
+    owen = tenant.user("Owen Marsh")
+    world.make_account(
+        scene.company(SABLE),
+        first_name="Owen",
+        last_name="Marsh",
+        email="owen.marsh@sablestreet.example",
+        directory_tenant_id=tenant.id,
+        directory_object_id=owen.id,
+    )
+    for name, heading in (("Lena Fischer", "You cannot sign in this way"), ("Owen Marsh", "Your sign-in")):
+        one = visitor()
+        one.open(reverse("account_login"))
+        one.press("Sign in with Microsoft")
+        page = one.page
+        page.get_by_label("Person").select_option(page.get_by_role("option", name=name).get_attribute("value"))
+        one.press("Sign in")
+        one.press("Accept")
+        assert one.heading == heading
+        one.look()

@@ -1,0 +1,192 @@
+"""Tours of every page, one after the other, for whoever looks at them: the journeys' tests, and the screenshots."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from django.urls import reverse
+
+from connectors.models import Connector, SyncRun
+from tenants.models import Account, Group
+from tests.demo import seed
+from tests.entra_emulator import people
+from tests.journeys.browsing import Visitor
+from tests.journeys.scene import AMARA, BRIGHTWATER, DELIA, MAREN, SABLE, Scene
+
+Stop = tuple[str, Visitor]
+Newcomer = Callable[[], Visitor]
+"""Somebody with a new browser."""
+
+
+def signing_in(scene: Scene, newcomer: Newcomer) -> Iterator[Stop]:
+    """Visit what strangers see."""
+    visitor = newcomer()
+    for name, path, status in (
+        ("sign-in", reverse("account_login"), 200),
+        ("password-forgotten", reverse("account_reset_password"), 200),
+        ("password-mail-sent", reverse("account_reset_password_done"), 200),
+        ("invitation-over", reverse("welcome", args=["none-such"]), 410),
+        ("microsoft-cancelled", reverse("socialaccount_login_cancelled"), 200),
+        ("microsoft-error", reverse("socialaccount_login_error"), 401),
+        ("consent-of-others", f"{reverse('consent-callback-partner')}?admin_consent=True", 200),
+        ("error-404", "/nothing/here/", 404),
+    ):
+        visitor.open(path, status=status)
+        yield name, visitor
+    visitor.open(reverse("account_login"))
+    visitor.page.get_by_label("Email").fill(MAREN)
+    visitor.page.get_by_label("Password").fill("not this one")
+    visitor.press("Sign in")
+    yield "sign-in-wrong", visitor
+
+
+def own_pages(scene: Scene, newcomer: Newcomer) -> Iterator[Stop]:
+    """Visit what a company's administrator sees of the own sign-in."""
+    visitor = newcomer()
+    visitor.sign_in(AMARA)
+    for name, path in (
+        ("own-account", reverse("own_account")),
+        ("own-second-factor", reverse("mfa_index")),
+        ("own-authenticator", reverse("mfa_activate_totp")),
+        ("own-passkey", reverse("mfa_add_webauthn")),
+        ("own-password", reverse("account_change_password")),
+        ("own-microsoft", reverse("socialaccount_connections")),
+        ("own-sessions", reverse("usersessions_list")),
+        ("sign-out", reverse("account_logout")),
+    ):
+        visitor.open(path)
+        yield name, visitor
+
+
+def _connected(scene: Scene) -> Connector:
+    """Connect Brightwater, and let half of its people go, so that there is something to see."""
+    connector = scene.connect(
+        BRIGHTWATER, people.BRIGHTWATER, additional=seed.ADDITIONAL, actions=seed.RULES, settings=seed.SETTINGS
+    )
+    tenant = scene.tenant(people.BRIGHTWATER)
+    for person in list(tenant.people_in(tenant.group(people.SYNC_GROUP).id, direct=True))[:40]:
+        tenant.remove_member(tenant.group(people.SYNC_GROUP).id, person.id)
+    scene.synchronise(connector)
+    return connector
+
+
+def user_portal(scene: Scene, newcomer: Newcomer) -> Iterator[Stop]:
+    """Visit the pages of a company's administrator."""
+    empty = newcomer()
+    empty.enter_as(scene.user(DELIA))
+    empty.open(reverse("business:connectors"))
+    yield "integrations-empty", empty
+    connector = _connected(scene)
+    visitor = newcomer()
+    visitor.enter_as(scene.user(AMARA))
+    yield from _company_pages("user", visitor, connector, "business", [])
+
+
+def partner_portal(scene: Scene, newcomer: Newcomer) -> Iterator[Stop]:
+    """Visit the pages of a partner's administrator."""
+    connector = _connected(scene)
+    visitor = newcomer()
+    visitor.enter_as(scene.user(MAREN))
+    run = SyncRun.objects.filter(connector=connector).latest("pk")
+    for name, path in (
+        ("home", reverse("admin:index")),
+        ("companies", reverse("admin:tenants_company_changelist")),
+        ("company", reverse("admin:tenants_company_change", args=[connector.company_id])),
+        ("company-new", reverse("admin:tenants_company_add")),
+        ("accounts", reverse("admin:tenants_account_changelist")),
+        ("connectors", reverse("admin:connectors_connector_changelist")),
+        ("connector", reverse("admin:connectors_connector_change", args=[connector.pk])),
+        ("runs", reverse("admin:connectors_syncrun_changelist")),
+        ("run", reverse("admin:connectors_syncrun_change", args=[run.pk])),
+        ("staff", reverse("admin:tenants_staffmembership_changelist")),
+        ("activity", reverse("admin:tenants_auditentry_changelist")),
+    ):
+        visitor.open(path)
+        yield f"admin-{name}", visitor
+    yield from _company_pages("partner", visitor, connector, "partner", [connector.company.slug])
+
+
+def _company_pages(
+    prefix: str, visitor: Visitor, connector: Connector, portal: str, company: list[str]
+) -> Iterator[Stop]:
+    def at(name: str, *more: int) -> str:
+        return reverse(f"{portal}:{name}", args=[*company, *more])
+
+    run = SyncRun.objects.filter(connector=connector).latest("pk")
+    group = Group.objects.filter(company=connector.company, memberships__isnull=False).first()
+    assert group is not None
+    for name, path in (
+        ("connectors", at("connectors")),
+        ("connector", at("connector", connector.pk)),
+        ("runs", at("runs", connector.pk)),
+        ("run", at("run", run.pk)),
+        ("tab-azure-auth", at("step-auth", connector.pk)),
+        ("tab-token", at("step-token", connector.pk)),
+        ("tab-groups", at("step-groups", connector.pk)),
+        ("tab-rules", at("step-rules", connector.pk)),
+        ("users", at("users")),
+        ("users-nobody", f"{at('users')}?q=nobody-of-this-name"),
+        ("user-new", at("new-user")),
+        ("groups", at("groups")),
+        ("group", at("group", group.pk)),
+    ):
+        visitor.open(path)
+        yield f"{prefix}-{name}", visitor
+    visitor.open(at("users"))
+    for account in Account.objects.filter(company=connector.company, status="active").order_by("last_name")[:3]:
+        visitor.page.get_by_role("checkbox", name=account.email).check()
+    visitor.press("Actions for those ticked…")
+    yield f"{prefix}-users-acts", visitor
+    Connector.objects.filter(pk=connector.pk).update(
+        status="unauthorized",
+        status_sentence="The client secret has expired. Create a new one, and enter its value.",
+        status_reference="AADSTS7000222",
+    )
+    visitor.open(at("connector", connector.pk))
+    yield f"{prefix}-connector-unauthorized", visitor
+
+
+def wizard(scene: Scene, newcomer: Newcomer) -> Iterator[Stop]:
+    """Visit each step of the wizard, and the ways in which a step refuses."""
+    visitor = newcomer()
+    visitor.enter_as(scene.user(MAREN))
+    tenant = scene.tenant(people.SABLE_STREET)
+    client_id, secret = people.portal_application(people.SABLE_STREET)
+    page = visitor.page
+    visitor.open(reverse("partner:install", args=[scene.company(SABLE).slug]))
+    yield "wizard-0-install", visitor
+    visitor.press("Install")
+    yield "wizard-1-token", visitor
+    page.get_by_label("I have saved the token").check()
+    visitor.press("Next")
+    yield "wizard-2-azure-auth", visitor
+    page.get_by_label("Client ID").fill(client_id)
+    page.get_by_label("Client Secret").fill("not the secret")
+    page.get_by_label("Tenant ID").fill(tenant.id)
+    visitor.press("Verify Connection")
+    yield "wizard-2-azure-auth-error", visitor
+    tenant.revoke_consent(client_id)
+    page.get_by_label("Client Secret").fill(secret)
+    visitor.press("Verify Connection")
+    connector = Connector.objects.get(company=scene.company(SABLE))
+    visitor.open(reverse("partner:consent", args=[connector.company.slug, connector.pk]))
+    yield "wizard-2-consent-waiting", visitor
+    tenant.grant_consent(client_id)
+    visitor.open(reverse("partner:step-auth", args=[connector.company.slug, connector.pk]))
+    visitor.press("Verify Connection")
+    yield "wizard-2-azure-auth-verified", visitor
+    visitor.follow("Next")
+    yield "wizard-3-groups", visitor
+    visitor.press("Use as sync group", of=people.SYNC_GROUP)
+    visitor.press("Select", of="Brewers")
+    yield "wizard-3-groups-chosen", visitor
+    visitor.follow("Next")
+    visitor.reads("Read from Entra")
+    yield "wizard-4-rules", visitor
+    visitor.follow("See all, and search")
+    yield "wizard-4-preview", visitor
+    visitor.press("Save Changes")
+    yield "wizard-5-waiting", visitor
+
+
+TOURS = (signing_in, own_pages, user_portal, partner_portal, wizard)
