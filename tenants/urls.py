@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from django.urls import path
 
-from tenants import views
+from tenants.views import people
 
 urlpatterns = [
-    path("users/", views.users, name="users"),
-    path("users/new/", views.new_user, name="new-user"),
-    path("groups/", views.groups, name="groups"),
-    path("groups/<int:group_id>/", views.group, name="group"),
+    path("users/", people.users, name="users"),
+    path("users/new/", people.new_user, name="new-user"),
+    path("groups/", people.groups, name="groups"),
+    path("groups/<int:group_id>/", people.group, name="group"),
 ]

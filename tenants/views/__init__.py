@@ -1,0 +1,1 @@
+"""The pages of tenants: a file for each subject."""
