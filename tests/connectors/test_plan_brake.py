@@ -324,6 +324,19 @@ def test_a_weaker_change_ends_no_hold_of_a_stronger_one() -> None:
     assert (told(unclaimed), marks_told(unclaimed)) == (["disable ann", "skipped ann: not_claimed"], [])
 
 
+def test_a_weaker_change_ends_no_approval_of_a_stronger_one() -> None:
+    """REMOVED asks what cannot be done yet, and DISABLED meanwhile does less: the approval was not of that."""
+    marks = [held("ann", "convert", "empty_group"), approved("ann", "convert")]
+    made = plan(reading([], outside=[OFF]), account(1, "ann"), by=rules(removed="convert"), marks=marks)
+    assert (told(made), marks_told(made)) == (["disable ann", "skipped ann: not_claimed"], [])
+    once_claimed = account(1, "ann", **DISABLED, claimed=True)
+    later = plan(reading([], outside=[OFF]), once_claimed, by=rules(removed="convert"), marks=marks)
+    assert (told(later), marks_told(later)) == (
+        ["convert ann approved"],
+        ["-approved ann convert", "-held ann convert"],
+    )
+
+
 def test_an_approval_without_a_hold_is_an_approval() -> None:
     made = leaves(3, 2, marks=[approved("p001", "disable"), approved("p002", "disable")])
     assert told(made) == ["disable p001 approved", "disable p002 approved"]

@@ -103,27 +103,24 @@ class _Run(Joining):
     def _hand_back(self, group: Group) -> None:
         group.link, group.managed_by = "", ManagedBy.PB
 
-    def _still_waits(self, mark: Decision, done: set[tuple[str, str]], *, for_group: bool) -> bool:
-        """Say whether a hold or an approval is in force after the run; `for_group`: REMOVED alone was held."""
-        families = _families(ChangeKind(mark.value))
-        if families & _families(self.end.held.get(mark.object_id)):
+    def _still_waits(self, mark: Decision) -> bool:
+        """Say whether a hold or an approval is in force after the run: it is not shown, so it waits for something.
+
+        Only what a person approved is what was waited for: DISABLED may do something weaker to somebody whose
+        REMOVED change is held, or cannot be done, and that leaves REMOVED, and what was approved of it, as it was.
+        """
+        if _families(ChangeKind(mark.value)) & _families(self.end.held.get(mark.object_id)):
             return True
         unknown = mark.object_id in self.directory.unread or not self.complete
-        made = any((mark.object_id, family) in done for family in families)
-        if for_group and (mark.kind is MarkKind.HELD or not self.complete):
-            # What DISABLED or DELETED did to the person leaves REMOVED as it was.
-            made = mark.object_id in self.end.approved
         obstructed = (mark.object_id, mark.value, mark.other == HoldCause.EMPTY_GROUP) in self.obstructed
-        return not made and (unknown or obstructed)
+        return mark.object_id not in self.end.approved and (unknown or obstructed)
 
     def _remember(self) -> None:
         """End the holds and approvals of those of whom nothing is asked any more, or whose change was made."""
-        done = {(object_id, family) for object_id, kind in self.end.done for family in _families(kind)}
-        for_group = {mark.object_id for mark in self.end.memory if self._waits_for_group(mark.object_id)}
         for mark in set(self.end.memory):
             unknown = not self.complete or mark.object_id in self.directory.unread
             if mark.kind in (MarkKind.HELD, MarkKind.APPROVED):
-                waits = self._still_waits(mark, done, for_group=mark.object_id in for_group)
+                waits = self._still_waits(mark)
             elif mark.kind in (MarkKind.SAME_PERSON, MarkKind.SOMEONE_ELSE):
                 waits = unknown or self.questions.get(mark.object_id) == mark.value
             elif mark.kind is MarkKind.CONFIRMED:
