@@ -3,12 +3,15 @@
 ``./dev serve`` runs it first; every command runs the part about the queue.
 """
 
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
 PRODUCTION_SESSION = "connectors.entra.plain_session"
+SHARED_CACHES = ("DatabaseCache", "RedisCache", "PyMemcacheCache", "PyLibMCCache")
+MAIL_TO_NOBODY = ("console", "filebased", "locmem", "dummy")
 
 
 @register(Tags.security, deploy=True)
@@ -31,6 +34,54 @@ def microsoft_is_microsoft(**kwargs: Any) -> list[CheckMessage]:
                 "ENTRA_LOGIN_ORIGINS is set, so browsers are sent elsewhere than to Microsoft.",
                 hint="Take ENTRA_LOGIN_ORIGINS out of the environment and .env.",
                 id="pbportal.E002",
+            )
+        )
+    return found
+
+
+@register(Tags.security, deploy=True)
+def production_is_one(**kwargs: Any) -> list[CheckMessage]:
+    """Refuse a production that shows its errors, uses a checkout's own keys, cannot count, or sends no mail."""
+    if settings.DEBUG:
+        return [
+            Error(
+                "DEBUG is on: errors show settings and data to whoever meets them.",
+                hint="Take DEBUG out of the environment and .env.",
+                id="pbportal.E003",
+            )
+        ]
+    found: list[CheckMessage] = []
+    own_key = Path(settings.BASE_DIR) / "var" / "development.key"
+    if own_key.exists() and own_key.read_text().strip() in settings.PBPORTAL_FIELD_KEYS:
+        found.append(
+            Error(
+                "PBPORTAL_FIELD_KEYS holds the key that a developer's checkout made for itself.",
+                hint="Make a key of its own, put it first, run manage.py rotate_secrets, and take this one out.",
+                id="pbportal.E004",
+            )
+        )
+    if not settings.CACHES["default"]["BACKEND"].endswith(SHARED_CACHES):
+        found.append(
+            Error(
+                "The default cache is each process's own, so limits on signing in are counted for each apart.",
+                hint="Use the database's cache, as settings.py does.",
+                id="pbportal.E005",
+            )
+        )
+    if any(f".{backend}." in settings.EMAIL_BACKEND for backend in MAIL_TO_NOBODY):
+        found.append(
+            Error(
+                "EMAIL_URL leads to no mail server: invitations and notifications reach nobody.",
+                hint="Set EMAIL_URL to smtp+tls://USER:PASSWORD@HOST:PORT.",
+                id="pbportal.E006",
+            )
+        )
+    elif not settings.MAIL_SERVER_IS_NAMED:
+        found.append(
+            Warning(
+                "EMAIL_URL is not set, so mail is handed to port 25 of this machine.",
+                hint="Set EMAIL_URL, to smtp://localhost:25 where that is meant.",
+                id="pbportal.W001",
             )
         )
     return found

@@ -85,6 +85,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "pbportal.headers.HeadersMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -201,9 +202,19 @@ PBPORTAL_PROXIES = env.ask("PBPORTAL_PROXIES", kind.PROXIES, {})
 
 # ── Headers ─────────────────────────────────────────────────────────────────────────
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = _https
+# No other host of the domain, and nobody on plain http, can set a cookie with this prefix.
+SESSION_COOKIE_NAME = "__Host-sessionid" if _https else "sessionid"
+CSRF_COOKIE_NAME = "__Host-csrftoken" if _https else "csrftoken"
+# A signed cookie would carry names to wherever the browser keeps its cookies.
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+SESSION_COOKIE_AGE = 3600 * env.ask("PBPORTAL_SESSION_HOURS", kind.whole(1, 24 * 30), 12)
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
-SECURE_HSTS_SECONDS = 30 * 24 * 3600 if _https else 0
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if _https else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = _https
+# Preloading is decided for a whole domain, of which the portal is one host.
+SILENCED_SYSTEM_CHECKS = ["security.W021"]
 SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -278,6 +289,8 @@ _mail = env.ask(
     if DEBUG
     else {"EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend", "EMAIL_HOST": "localhost"},
 )
+# Told apart from a mail server on this machine that was meant: the deployment check warns.
+MAIL_SERVER_IS_NAMED = bool(os.environ.get("EMAIL_URL", "").strip())
 EMAIL_BACKEND: str = _mail["EMAIL_BACKEND"]
 EMAIL_FILE_PATH: str = _mail.get("EMAIL_FILE_PATH") or ""
 EMAIL_HOST: str = _mail.get("EMAIL_HOST") or "localhost"

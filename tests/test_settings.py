@@ -199,11 +199,14 @@ def test_two_portals_may_have_two_hosts(read: Read) -> None:
 
 def test_plain_http_on_this_machine_sets_no_secure_cookie(read: Read) -> None:
     made = read(**PRODUCTION | {"PORTAL_ORIGIN": "http://localhost:8000"})
-    assert (made["SESSION_COOKIE_SECURE"], made["SECURE_SSL_REDIRECT"], made["SECURE_HSTS_SECONDS"]) == (
-        False,
-        False,
-        0,
-    )
+    names = ("SESSION_COOKIE_SECURE", "SECURE_SSL_REDIRECT", "SECURE_HSTS_SECONDS", "SESSION_COOKIE_NAME")
+    assert [made[name] for name in names] == [False, False, 0, "sessionid"]
+
+
+def test_on_https_no_other_host_can_set_a_cookie(read: Read) -> None:
+    made = read(**PRODUCTION)
+    names = ("SESSION_COOKIE_NAME", "CSRF_COOKIE_NAME", "SECURE_HSTS_SECONDS", "SECURE_HSTS_INCLUDE_SUBDOMAINS")
+    assert [made[name] for name in names] == ["__Host-sessionid", "__Host-csrftoken", 31_536_000, True]
 
 
 def test_a_proxy_in_front_is_believed_only_where_it_is_declared(read: Read) -> None:
@@ -324,6 +327,42 @@ def test_an_emulated_microsoft_is_no_production(settings: Any) -> None:
     assert [error.id for error in checks.microsoft_is_microsoft()] == ["pbportal.E001", "pbportal.E002"]
     settings.DEBUG = True
     assert checks.microsoft_is_microsoft() == []
+
+
+def test_a_production_is_told_what_it_must_not_be(settings: Any, tmp_path: Path) -> None:
+    def told() -> list[str]:
+        return [message.id for message in checks.production_is_one()]
+
+    settings.DEBUG = True
+    assert told() == ["pbportal.E003"]
+    settings.DEBUG = False
+    settings.BASE_DIR = tmp_path
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.MAIL_SERVER_IS_NAMED = True
+    assert told() == []
+    settings.MAIL_SERVER_IS_NAMED = False
+    assert told() == ["pbportal.W001"]
+    settings.EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    (tmp_path / "var").mkdir()
+    (tmp_path / "var" / "development.key").write_text(f"{settings.PBPORTAL_FIELD_KEYS[0]}\n")
+    assert told() == ["pbportal.E004", "pbportal.E005", "pbportal.E006"]
+
+
+def test_the_settings_that_the_readme_asks_for_pass_every_check_of_a_deployment(tmp_path: Path) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    names = {*PRODUCTION, "EMAIL_URL"}
+    assert {name for name in names if f"`{name}`" not in readme} == set()
+    environment = {
+        **{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
+        **PRODUCTION,
+        "EMAIL_URL": "smtp+tls://portal:word@mail.example.com:587",
+        "PBPORTAL_ENV_FILE": os.devnull,
+        "DATABASE_URL": f"sqlite:///{tmp_path / 'portal.sqlite3'}",
+    }
+    command = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "INFO"]
+    ran = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout) == (0, "System check identified no issues (1 silenced).\n"), ran.stderr
 
 
 @pytest.mark.django_db
