@@ -3,12 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime
+from typing import NamedTuple
 
 from connectors.models import Connector
-from connectors.states import Attention, ConnectorStatus
+from connectors.states import Attention, ConnectorStatus, CredentialKind
 
-SECRET_WARNING = timedelta(days=30)
+SECRET_WARNING_DAYS = 30
+
+
+class Credential(NamedTuple):
+    """Hold what a connector signs in with, and the day on which it ends: None where nobody told."""
+
+    kind: CredentialKind
+    expires_on: date | None
+
+
+def credential_of(connector: Connector) -> Credential:
+    """Return what a connector signs in with now; a certificate that is made and not proven does not count yet."""
+    kind = CredentialKind.CERTIFICATE if connector.certificate else CredentialKind.SECRET
+    return Credential(kind, connector.secret_expires_on)
+
+
+def days_left(expires_on: date, now: datetime) -> int:
+    """Return how many days a credential is good for: 0 on its last day, negative once it has ended.
+
+    Days are UTC's whatever the zone that `now` is in, so that all who ask at one moment are told the same.
+    """
+    return (expires_on - now.astimezone(UTC).date()).days
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +70,16 @@ def needs_of(connector: Connector, now: datetime) -> list[Need]:
         needs.append(Need(Attention.CREDENTIALS_UNREADABLE, "The stored secret cannot be opened: enter it again."))
     elif connector.failure:
         needs.append(Need(Attention.FAILED, connector.failure))
+    expiry = _expiry(credential_of(connector), now)
+    if expiry is not None and expiry.attention is Attention.SECRET_ENDED:
+        needs.append(expiry)
     found = {Attention(code) for code in connector.attention}
     needs += [Need(attention, sentence) for attention, sentence in _FOUND.items() if attention in found]
     if connector.paused_at is not None:
-        reason = f": {connector.pause_reason}" if connector.pause_reason else ""
-        needs.append(
-            Need(Attention.PAUSED, f"Paused by {connector.paused_by} since {_clock(connector.paused_at)}{reason}.")
-        )
+        since = f"Paused by {connector.paused_by} since {_clock(connector.paused_at)}"
+        until = f" until {_clock(connector.paused_until)}" if connector.paused_until else ""
+        reason = f": {connector.pause_reason.rstrip('.')}" if connector.pause_reason else ""
+        needs.append(Need(Attention.PAUSED, f"{since}{until}{reason}."))
     if connector.throttled_until is not None and connector.throttled_until > now:
         needs.append(
             Need(
@@ -68,14 +93,41 @@ def needs_of(connector: Connector, now: datetime) -> list[Need]:
                 f"Microsoft is unreachable since {_clock(connector.unreachable_since)}; every run tries again.",
             )
         )
-    expires = connector.secret_expires_on
-    if expires is not None and expires <= (now + SECRET_WARNING).date():
-        days = (expires - now.date()).days
-        ends = f"ends in {days} days" if days > 1 else "ends tomorrow" if days == 1 else "ends today"
-        sentence = f"The client secret {ends if days >= 0 else 'has ended'}: replace it before Microsoft refuses it."
-        needs.append(Need(Attention.SECRET_EXPIRES, sentence))
+    if expiry is not None and expiry.attention is Attention.SECRET_EXPIRES:
+        needs.append(expiry)
     return needs
 
 
+def _expiry(credential: Credential, now: datetime) -> Need | None:
+    """Return the warning of a credential that ends within SECRET_WARNING_DAYS, or has ended."""
+    if credential.expires_on is None:
+        return None
+    days = days_left(credential.expires_on, now)
+    if days > SECRET_WARNING_DAYS:
+        return None
+    by_certificate = credential.kind is CredentialKind.CERTIFICATE
+    what = "certificate" if by_certificate else "client secret"
+    make = "Make a new certificate" if by_certificate else "Enter a new secret"
+    day = _day(credential.expires_on)
+    if days < 0:
+        told = "" if by_certificate else ", by the day that was entered"
+        return Need(
+            Attention.SECRET_ENDED,
+            f"The {what} ended on {day}{told}. Microsoft refuses it then, and nothing is synchronised; nobody loses an"
+            f" account by that. {make} on the tab Azure Auth.",
+        )
+    when = f"in {days} days, on {day}" if days > 1 else f"tomorrow, on {day}" if days == 1 else f"today, {day}"
+    return Need(
+        Attention.SECRET_EXPIRES,
+        f"The {what} ends {when}. {make} on the tab Azure Auth before that; the old one works until the new one is"
+        " proven.",
+    )
+
+
 def _clock(moment: datetime) -> str:
-    return f"{moment:%H:%M} UTC on {moment.day} {moment:%b %Y}"
+    moment = moment.astimezone(UTC)
+    return f"{moment:%H:%M} UTC on {_day(moment)}"
+
+
+def _day(day: date) -> str:
+    return f"{day.day} {day:%b %Y}"

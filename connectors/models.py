@@ -30,6 +30,8 @@ class Connector(models.Model):
 
     `tenant_id` is the tenant's GUID, proven by a verification; `tenant` is what was typed. `generation` grows with
     every verification and every new secret: a run that began under an older one cannot change the status.
+    It signs in with a `secret` or with a `certificate` and its `private_key`; `secret_expires_on` is the end of
+    whichever it is. The `next_*` pair is made and waits, unused, until it is proven.
     The lease (`lease_token`, `lease_until`, `lease_taken_at`) is the right to run; '' means nobody has it.
     `settings_revision` grows with everything a person changes here that a plan depends on, marks included.
     The `quiet_*` fields say for which directory, roster and settings the last plan was empty, and until when.
@@ -49,6 +51,10 @@ class Connector(models.Model):
     cloud = models.CharField(max_length=20, choices=Cloud.choices(), default=Cloud.GLOBAL)
     secret = SealedTextField(bind_to="uid", null=True)
     secret_expires_on = models.DateField(null=True, blank=True)
+    certificate = models.TextField(blank=True, editable=False)
+    private_key = SealedTextField(bind_to="uid", null=True)
+    next_certificate = models.TextField(blank=True, editable=False)
+    next_private_key = SealedTextField(bind_to="uid", null=True)
     generation = models.PositiveIntegerField(default=1, editable=False)
     token_hash = models.CharField(max_length=128, blank=True, editable=False)
 
@@ -83,6 +89,7 @@ class Connector(models.Model):
     unreachable_since = models.DateTimeField(null=True, editable=False)
     failure = models.TextField(blank=True, editable=False)
     paused_at = models.DateTimeField(null=True, editable=False)
+    paused_until = models.DateTimeField(null=True, editable=False)
     paused_by = models.CharField(max_length=300, blank=True, editable=False)
     pause_reason = models.TextField(blank=True, editable=False)
 
@@ -116,8 +123,33 @@ class Connector(models.Model):
             ),
             models.CheckConstraint(
                 condition=~models.Q(status=ConnectorStatus.REMOVED)
-                | models.Q(secret__isnull=True, token_hash="", lease_token="", removed_at__isnull=False),
+                | models.Q(
+                    secret__isnull=True,
+                    private_key__isnull=True,
+                    next_private_key__isnull=True,
+                    token_hash="",
+                    lease_token="",
+                    removed_at__isnull=False,
+                ),
                 name="connector_removed_holds_nothing",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(secret__isnull=True) | models.Q(private_key__isnull=True),
+                name="connector_one_credential",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(certificate="", private_key__isnull=True)
+                | (~models.Q(certificate="") & models.Q(private_key__isnull=False)),
+                name="connector_certificate_with_key",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(next_certificate="", next_private_key__isnull=True)
+                | (~models.Q(next_certificate="") & models.Q(next_private_key__isnull=False)),
+                name="connector_next_certificate_with_key",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(paused_until__isnull=True) | models.Q(paused_at__isnull=False),
+                name="connector_pause_has_begun",
             ),
             models.CheckConstraint(
                 condition=models.Q(lease_token="", lease_until__isnull=True)
@@ -133,6 +165,11 @@ class Connector(models.Model):
     def live(self) -> bool:
         """Say whether the connector is saved and not removed."""
         return self.status in LIVE
+
+    @property
+    def has_credential(self) -> bool:
+        """Say whether there is anything to sign in with."""
+        return self.secret is not None or self.private_key is not None
 
 
 class SelectedGroup(models.Model):

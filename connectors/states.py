@@ -24,6 +24,13 @@ class Cloud(Labelled):
     CHINA = "china", "China (21Vianet)"
 
 
+class CredentialKind(Labelled):
+    """Name what a connector signs in with."""
+
+    SECRET = "secret", "Client secret"
+    CERTIFICATE = "certificate", "Certificate"
+
+
 class Situation(Labelled):
     NEW = "new", "NEW"
     DISABLED = "disabled", "DISABLED"
@@ -178,5 +185,6 @@ class Attention(Labelled):
     UNREACHABLE = "unreachable", "Microsoft is unreachable"
     FAILED = "failed", "The last run failed"
     CREDENTIALS_UNREADABLE = "credentials_unreadable", "The stored secret cannot be opened"
-    SECRET_EXPIRES = "secret_expires", "The client secret expires soon"
+    SECRET_EXPIRES = "secret_expires", "The secret or certificate expires soon"
+    SECRET_ENDED = "secret_ended", "The secret or certificate has expired"
     PAUSED = "paused", "Paused"

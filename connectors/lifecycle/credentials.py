@@ -7,7 +7,7 @@ import hmac
 import secrets
 from collections.abc import Callable
 from copy import copy
-from datetime import date
+from datetime import UTC, date, timedelta
 from uuid import UUID
 
 from django.db import transaction
@@ -335,7 +335,8 @@ def _cloud(cloud: Cloud | str) -> Cloud:
 
 
 def _expiry(day: date | None) -> date | None:
-    if day is not None and day < timezone.localdate():
+    # A day that is over here may not be over at the customer's: it ends 12 hours later at the last place on Earth.
+    if day is not None and day < (timezone.now().astimezone(UTC) - timedelta(hours=12)).date():
         raise Refused(
             "This day is over. Enter the day on which the secret will expire, or none.", field="secret_expires_on"
         )

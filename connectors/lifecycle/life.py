@@ -41,7 +41,7 @@ def activate(connector: Connector, *, actor: Actor) -> Connector:
     with changing(connector.pk) as row:
         if row.live:
             return row
-        if not row.tenant_id or row.secret is None:
+        if not row.tenant_id or not row.has_credential:
             raise Refused("Verify the connection first: only a connection that is proven can be saved.")
         if not row.sync_group_id:
             raise Refused("Choose the sync group first: it decides who has an account.")
@@ -80,8 +80,8 @@ def resume(connector: Connector, *, actor: Actor) -> Connector:
         _refuse_unfinished(row)
         if row.paused_at is None:
             return row
-        row.paused_at, row.paused_by, row.pause_reason = None, "", ""
-        row.save(update_fields=["paused_at", "paused_by", "pause_reason"])
+        row.paused_at, row.paused_until, row.paused_by, row.pause_reason = None, None, "", ""
+        row.save(update_fields=["paused_at", "paused_until", "paused_by", "pause_reason"])
         schedule.ensure(row)
         request_run(row, actor)
         record(RESUMED, company=row.company, actor=actor, subject=row.name, detail={})
@@ -127,8 +127,10 @@ def remove(connector: Connector, *, actor: Actor) -> Connector:
 
 
 # What a removed connector does not keep.
-_UNSET = ("secret", "secret_expires_on", "paused_at", "throttled_until", "unreachable_since", "quiet_until")
-_EMPTIED = ("token_hash", "paused_by", "pause_reason", "failure", "quiet_digest", "run_again")
+_SECRETS = ("secret", "secret_expires_on", "private_key", "next_private_key")
+_UNSET = (*_SECRETS, "paused_at", "paused_until", "throttled_until", "unreachable_since", "quiet_until")
+_CERTIFICATES = ("certificate", "next_certificate")
+_EMPTIED = (*_CERTIFICATES, "token_hash", "paused_by", "pause_reason", "failure", "quiet_digest", "run_again")
 
 
 def _hand_back(row: Connector) -> tuple[int, int]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from django.conf import settings
 
 from connectors.directory import CredentialRejected, Snapshot
-from connectors.entra import Credentials, EntraDirectory
+from connectors.entra import Certificate, Credentials, EntraDirectory
 from connectors.models import Connector
 from connectors.plan import SyncPlan
 from connectors.states import Cloud
@@ -16,16 +16,28 @@ from connectors.sync.load import known_people
 
 def credentials_of(connector: Connector) -> Credentials:
     """Return what a connector proves itself with, its secret still sealed; raises CredentialRejected without one."""
-    if connector.secret is None:
-        raise CredentialRejected("This connector has no client secret: enter one, and verify the connection.")
+    if not connector.has_credential:
+        raise CredentialRejected(
+            "This connector has neither a client secret nor a certificate: enter or make one, and verify the"
+            " connection."
+        )
+    certificate = None
+    if connector.private_key is not None:
+        certificate = Certificate(connector.private_key, connector.certificate)
     return Credentials(
         tenant=connector.tenant_id or connector.tenant,
         client_id=connector.client_id,
         cloud=Cloud(connector.cloud),
-        secret=connector.secret,
+        secret=connector.secret or _nothing,
         key=str(connector.pk),
         generation=connector.generation,
+        certificate=certificate,
     )
+
+
+def _nothing() -> str:
+    """Stand where a secret would: who signs in with a certificate has none."""
+    return ""
 
 
 def directory_of(connector: Connector, *, before_request: Callable[[], None] | None = None) -> EntraDirectory:

@@ -30,6 +30,7 @@ _ICONS = {
     Attention.THROTTLED: "clock",
     Attention.UNREACHABLE: "cloud-off",
     Attention.SECRET_EXPIRES: "key",
+    Attention.SECRET_ENDED: "key",
     Attention.PAUSED: "pause",
 }
 
