@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import itertools
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.utils.text import slugify
 
 from tenants.models import Account, Company, Group, GroupMembership, Partner, StaffMembership, User
 from tenants.roles import Role
 from tenants.states import AccountRole, AccountStatus, Hand, LoginKind, ManagedBy, PendingReason
+
+if TYPE_CHECKING:
+    from django.test import Client
 
 PASSWORD = "correct horse battery staple"
 """Everybody's; it opens nothing but a made-up portal."""
@@ -165,3 +169,13 @@ def _administrator(company: Company, first_name: str, last_name: str, email: str
         role=AccountRole.ADMIN,
         claimed=True,
     )
+
+
+def confirm_again(client: Client, *, seconds_ago: float = 0) -> None:
+    """Let whoever is signed in have confirmed who they are, as with the password, so long ago."""
+    session = client.session
+    session["account_authentication_methods"] = [
+        {"method": "password", "at": time.time() - seconds_ago, "reauthenticated": True}
+    ]
+    session["account_authentication_methods_user"] = session["_auth_user_id"]
+    session.save()
