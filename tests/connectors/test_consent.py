@@ -106,7 +106,7 @@ def test_the_page_stops_looking_by_itself_in_the_end(partner: Visit) -> None:
 
 
 @pytest.mark.parametrize("how", ["documented", "seen"])
-def test_trap_7_a_declined_consent_is_no_success_though_it_says_admin_consent(visit: Visit, how: str) -> None:
+def test_trap_07_a_declined_consent_is_no_success_though_it_says_admin_consent(visit: Visit, how: str) -> None:
     visit.emulator.consent_refusal = how
     connector = visit.begin()
     answer = visit.at_microsoft(sent_to_microsoft(visit, connector), "decline")
@@ -135,7 +135,7 @@ def test_a_cancelled_sign_in_a_person_without_the_right_and_one_of_another_tenan
     assert proven(connector) == ""
 
 
-def test_trap_7_the_tenant_in_the_answer_is_compared_and_never_believed(visit: Visit) -> None:
+def test_trap_07_the_tenant_in_the_answer_is_compared_and_never_believed(visit: Visit) -> None:
     other = visit.emulator.add_tenant("Sable Street Brewing", domain="sablestreet.example")
     connector = visit.begin()
     state = state_of(sent_to_microsoft(visit, connector))

@@ -160,7 +160,7 @@ def test_a_scheduled_task_that_came_late_is_not_done_twice(stage: Stage) -> None
 
 
 @with_scheduler
-def test_trap_4_one_row_that_cannot_be_read_stops_all_and_repair_lets_them_go_on() -> None:
+def test_one_row_that_cannot_be_read_stops_all_and_repair_lets_them_go_on() -> None:
     for connector in connectors(3):
         schedule.ensure(connector)
     past = timezone.now() - timedelta(minutes=2)

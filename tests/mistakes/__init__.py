@@ -7,7 +7,7 @@ from tests.mistakes.row import Mistake, Patch
 
 ALL: tuple[Mistake, ...] = (*reading.MISTAKES, *plan.MISTAKES, *sync.MISTAKES, *roster.MISTAKES, *signin.MISTAKES)
 
-TRAPS = (*range(1, 7), *range(8, 26), *range(27, 30))
-"""The traps that concern reading, tokens or identity; the others belong to pages and notifications."""
+TRAPS = range(1, 30)
+"""The traps that concern reading, tokens, consent, sign-in or identity; what is left is about notifications."""
 
 __all__ = ["ALL", "TRAPS", "Mistake", "Patch"]

@@ -12,6 +12,7 @@ TRANSPORT_PY = "connectors/entra/transport.py"
 TOKENS = ("tests/connectors/test_entra_token.py",)
 READING = ("tests/connectors/test_entra_reading.py",)
 TRANSPORT = ("tests/connectors/test_entra_transport.py",)
+CONSENT = ("tests/connectors/test_consent.py",)
 SEARCH = ("tests/connectors/test_entra_search.py",)
 
 MISTAKES: tuple[Mistake, ...] = (
@@ -95,6 +96,22 @@ MISTAKES: tuple[Mistake, ...] = (
         "        if self._token is None or time.monotonic() >= self._token.good_until:\n",
         "        if self._token is None or True:\n",
         TOKENS,
+    ),
+    mistake(
+        7,
+        "admin_consent=True is read as success though an error stands beside it",
+        "connectors/entra/consent.py",
+        '    if not error and params.get("admin_consent"',
+        '    if params.get("admin_consent"',
+        CONSENT,
+    ),
+    mistake(
+        7,
+        "the tenant in the consent's answer is not compared",
+        "connectors/views/consent.py",
+        "    return bool(answer.tenant) and is_guid(ours) and answer.tenant != ours\n",
+        "    return False\n",
+        CONSENT,
     ),
     mistake(
         10,
