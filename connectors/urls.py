@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from connectors.views import choosing, consent, pages, ruling, wizard
+from connectors.views import choosing, consent, pages, removing, ruling, wizard
 
 urlpatterns = [
     path("", pages.home, name="home"),
@@ -22,5 +22,6 @@ urlpatterns = [
     path("connectors/<int:connector_id>/setup/preview/", ruling.preview, name="preview"),
     path("connectors/<int:connector_id>/", pages.connector, name="connector"),
     path("connectors/<int:connector_id>/runs/", pages.runs, name="runs"),
+    path("connectors/<int:connector_id>/remove/", removing.remove, name="remove"),
     path("runs/<int:run_id>/", pages.run, name="run"),
 ]

@@ -36,11 +36,12 @@ from tests.isolation_tenants import (
 Answers = Mapping[Standing, int | str]
 Inside = tuple[int | str, int | str, int | str, int | str, int | str, int | str]
 LOGIN = "sent to sign in"
+AGAIN = "asked again who they are"
 
 
 @dataclass(frozen=True)
 class Expected:
-    """Hold what a URL answers to GET and to POST: a status, LOGIN, or the path that it redirects to.
+    """Hold what a URL answers to GET and to POST: a status, LOGIN, AGAIN, or the path that it redirects to.
 
     `post_of_others`: to a POST of what POSTED says, naming rows of a tenant that the visitor is outside.
     """
@@ -303,6 +304,7 @@ EXPECTATIONS: dict[str, Expected] = {
     **company_pages("connector", (SETUP, SETUP, SETUP, 200, SETUP, 403)),
     **company_pages("runs", who_sees(200)),
     **company_pages("run", who_sees(200)),
+    **company_pages("remove", who_rules(AGAIN), who_rules(AGAIN)),
     **company_pages("install", who_runs(200), who_runs("…/connectors/install/")),
     **company_pages("setup", who_runs(f"{SETUP}azure/")),
     **company_pages("step-token", who_runs(200), who_rules(200)),
@@ -418,6 +420,8 @@ def _answer(response: HttpResponse) -> int | str:
     target = response.headers["Location"]
     if target.startswith((reverse("admin:login"), "/accounts/login/")):
         return LOGIN
+    if target.startswith(f"{reverse('account_reauthenticate')}?next=%2F") and "%2Faccounts%2F" not in target:
+        return AGAIN
     if re.match(r"/(?:partner/companies/[\w-]+|business)/", target):
         inner = re.sub(r"^/partner/companies/[\w-]+/", "…/", target.partition("?")[0])
         return re.sub(r"/\d+/", "/#/", inner)

@@ -29,6 +29,7 @@ from connectors.lifecycle.credentials import (
     verify,
 )
 from connectors.lifecycle.life import activate, pause, remove, resume, synchronise
+from connectors.lifecycle.removal import Removal, removal_of
 from connectors.lifecycle.setup import Setup, carry_out, differences, prepare, twin_of
 from tenants.roles import Can
 
@@ -54,6 +55,7 @@ __all__ = [
     "LIMITS",
     "SETTINGS",
     "Refused",
+    "Removal",
     "Returned",
     "Setup",
     "activate",
@@ -71,6 +73,7 @@ __all__ = [
     "prepare",
     "prove",
     "regenerate_token",
+    "removal_of",
     "remove",
     "replace_secret",
     "resume",

@@ -138,13 +138,15 @@ def _hand_back(row: Connector) -> tuple[int, int]:
     mirrors = GroupLink.objects.filter(connector=row)
     with roster.changing(row.company_id) as ledger:
         # A personal account is its owner's own already; a person may have converted it under its link.
-        accounts = list(links.exclude(account__status=AccountStatus.PERSONAL).values_list("account_id", flat=True))
+        linked = links.exclude(account__status=AccountStatus.PERSONAL).values_list("account_id", "account__status")
+        statuses = dict(linked)
         groups = list(mirrors.values_list("group_id", flat=True))
-        ledger.manage(accounts, ManagedBy.PB)
+        ledger.manage(statuses, ManagedBy.PB)
         ledger.hand_back_groups(groups)
         links.delete()
         mirrors.delete()
-    return len(accounts), len(groups)
+    # A deleted account is managed by nobody: it is handed back as well, and not told of.
+    return sum(status != AccountStatus.DELETED for status in statuses.values()), len(groups)
 
 
 def _refuse_unfinished(row: Connector) -> None:

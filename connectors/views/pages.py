@@ -38,12 +38,14 @@ def home(request: HttpRequest, place: Place) -> HttpResponse:
 @place_page(Can.SEE)
 def integrations(request: HttpRequest, place: Place) -> HttpResponse:
     """List the company's connectors, and what can be installed."""
-    connectors = place.access.of(Connector).exclude(status=ConnectorStatus.REMOVED).select_related("company")
-    shown = show(list(connectors.order_by("pk")), timezone.now())
+    found = list(place.access.of(Connector).select_related("company").order_by("pk"))
+    removed = [one for one in found if one.status == ConnectorStatus.REMOVED]
+    shown = show([one for one in found if one not in removed], timezone.now())
     template = "connectors/list.html" if "HX-Request" in request.headers else "connectors/integrations.html"
     context = {
         "shown": [(one, place.url("connector", connector_id=one.connector.pk)) for one in shown],
         "settled": all(one.settled for one in shown),
+        "removed": [(one, place.url("connector", connector_id=one.pk)) for one in removed],
         "install_url": place.url("install"),
         "actions_url": place.url("connector-actions"),
     }
@@ -94,6 +96,8 @@ def connector(request: HttpRequest, place: Place, connector_id: int) -> HttpResp
     row = find(place, connector_id)
     if row.status == ConnectorStatus.SETUP_INCOMPLETE and place.access.may(Can.RUN_CONNECTORS):
         return HttpResponseRedirect(place.url("setup", connector_id=row.pk))
+    if row.status == ConnectorStatus.REMOVED:
+        return _removed(request, place, row)
     [shown] = show([row], timezone.now())
     recent = list(place.access.of(SyncRun).filter(connector=row)[:RECENT])
     accounts = place.access.accounts.filter(link__connector=row)
@@ -113,10 +117,26 @@ def connector(request: HttpRequest, place: Place, connector_id: int) -> HttpResp
         "self_url": place.url("connector", connector_id=row.pk),
         "runs_url": place.url("runs", connector_id=row.pk),
         "actions_url": place.url("connector-actions"),
+        "remove_url": place.url("remove", connector_id=row.pk),
         "tabs_of_connector": tabs(place, row, "overview"),
     }
     template = "connectors/live.html" if "HX-Request" in request.headers else "connectors/connector.html"
     return place.render(request, template, context, at="connectors")
+
+
+def _removed(request: HttpRequest, place: Place, row: Connector) -> HttpResponse:
+    """Show what is left of a connector that was removed: its history, and the way back."""
+    [shown] = show([row], timezone.now())
+    recent = place.access.of(SyncRun).filter(connector=row)[:RECENT]
+    context = {
+        "connector": row,
+        "shown": shown,
+        "runs": [(run, summary(run), place.url("run", run_id=run.pk)) for run in recent],
+        "install_url": place.url("install"),
+        "users_url": place.url("users"),
+        "tabs_of_connector": tabs(place, row, "overview"),
+    }
+    return place.render(request, "connectors/removed.html", context, at="connectors")
 
 
 def tabs(place: Place, row: Connector, at: str) -> list[tuple[str, str, bool]]:

@@ -106,7 +106,10 @@ def install(request: HttpRequest, place: Place) -> HttpResponse:
     unfinished = place.access.of(Connector).filter(status=ConnectorStatus.SETUP_INCOMPLETE).order_by("-pk")
     context = {
         "once": signing.dumps(lifecycle.new_token(), salt=_TOKEN_SALT),
-        "unfinished": [(row, place.url("setup", connector_id=row.pk)) for row in unfinished[:20]],
+        "unfinished": [
+            (row, place.url("setup", connector_id=row.pk), place.url("remove", connector_id=row.pk))
+            for row in unfinished[:20]
+        ],
         "list_url": place.url("connectors"),
     }
     return place.render(request, "connectors/wizard/install.html", context, at="connectors")

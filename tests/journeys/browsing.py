@@ -16,7 +16,7 @@ from django.urls import reverse
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 from tenants.models import User
-from tests.world import PASSWORD
+from tests.world import PASSWORD, confirm_again
 
 WIDE, NARROW = 1280, 390
 HEIGHT = 900
@@ -102,10 +102,12 @@ class Visitor:
         if message.type in ("error", "warning") and not message.text.startswith(_EXPECTED):
             self.complaints.append(f"{message.type}: {message.text} ({message.location.get('url')})")
 
-    def enter_as(self, user: User) -> None:
-        """Be signed in, without the pages for it."""
+    def enter_as(self, user: User, *, sure: bool = False) -> None:
+        """Be signed in, without the pages for it; `sure`: and have just confirmed who it is."""
         client = Client()
         client.force_login(user)
+        if sure:
+            confirm_again(client)
         value = client.cookies[settings.SESSION_COOKIE_NAME].value
         self.context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": value, "url": self.origin}])
 

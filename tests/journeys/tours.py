@@ -78,7 +78,7 @@ def user_portal(scene: Scene, newcomer: Newcomer) -> Iterator[Stop]:
     yield "integrations-empty", empty
     connector = _connected(scene)
     visitor = newcomer()
-    visitor.enter_as(scene.user(AMARA))
+    visitor.enter_as(scene.user(AMARA), sure=True)
     yield from _company_pages("user", visitor, connector, "business", [])
 
 
@@ -86,7 +86,7 @@ def partner_portal(scene: Scene, newcomer: Newcomer) -> Iterator[Stop]:
     """Visit the pages of a partner's administrator."""
     connector = _connected(scene)
     visitor = newcomer()
-    visitor.enter_as(scene.user(MAREN))
+    visitor.enter_as(scene.user(MAREN), sure=True)
     run = SyncRun.objects.filter(connector=connector).latest("pk")
     for name, path in (
         ("home", reverse("admin:index")),
@@ -118,6 +118,7 @@ def _company_pages(
     for name, path in (
         ("connectors", at("connectors")),
         ("connector", at("connector", connector.pk)),
+        ("connector-remove", at("remove", connector.pk)),
         ("runs", at("runs", connector.pk)),
         ("run", at("run", run.pk)),
         ("tab-azure-auth", at("step-auth", connector.pk)),
