@@ -165,7 +165,7 @@ class SyncRunAdmin(RecordAdmin):
     date_hierarchy = "started_at"
     fields = (
         *("company", "connector_name", "trigger", "by_label", "state", "first", "quiet", "times", "started_at"),
-        *("finished_at", "requests", "request_ids", "in_scope", "counted", "sentence", "reference", "lines"),
+        *("finished_at", "requests", "calls", "in_scope", "counted", "sentence", "reference", "lines"),
     )
     readonly_fields = fields
 

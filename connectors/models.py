@@ -316,8 +316,8 @@ class SyncRun(models.Model):
 
     A folded row counts `times`, from `started_at` of the first to `finished_at` of the last. `first` marks the runs
     before any was completed, whose creations the brake does not count. `counts` maps "outcome.kind" to a number.
-    `read_seconds` is how much of the run was spent with asking the directory.
-    `request_ids` are the latest requests' ids, for a support case with Microsoft.
+    `read_seconds` is how much of the run was spent with asking the directory, `plan_seconds` with deciding.
+    `calls` are the latest requests, the last one first, each with Microsoft's id of it for a support case.
     """
 
     company_path: ClassVar[str | None] = "company"
@@ -340,7 +340,8 @@ class SyncRun(models.Model):
     total = models.PositiveIntegerField(default=0)
     requests = models.PositiveIntegerField(default=0)
     read_seconds = models.FloatField(default=0)
-    request_ids = models.JSONField(default=list)
+    plan_seconds = models.FloatField(default=0)
+    calls = models.JSONField(default=list)
     in_scope = models.PositiveIntegerField(default=0)
     counts = models.JSONField(default=dict)
     attention = models.JSONField(default=list)
@@ -395,6 +396,8 @@ class SyncChange(models.Model):
     other = models.ForeignKey(Account, null=True, on_delete=models.SET_NULL, related_name="+")
     question = models.BooleanField(default=False)
     approved = models.BooleanField(default=False)
+    decided_by = models.CharField(max_length=300, blank=True)
+    """Who approved this very change, confirmed whose account it is, or said that it is the same person."""
 
     objects: ClassVar[models.Manager[Any]] = TenantQuerySet.as_manager()
 

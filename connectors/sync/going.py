@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.db import DatabaseError, transaction
 from django.db.models import F
@@ -50,7 +50,7 @@ T = TypeVar("T")
 PLANS_PER_RUN = 5
 """How often a run plans anew because people change the company under its hands, before it leaves it to the next."""
 
-KEPT_REQUEST_IDS = 20
+KEPT_CALLS = 20
 
 
 class Overtaken(DirectoryError):
@@ -92,6 +92,7 @@ class Going:
     started: datetime = field(init=False)
     revision: int = 0
     read_seconds: float = 0
+    plan_seconds: float = 0
     applied: list[Change] = field(default_factory=list)
     failures: list[Change] = field(default_factory=list)
     stopped: set[int | str] = field(default_factory=set)
@@ -124,11 +125,14 @@ class Going:
         looked: frozenset[str] = frozenset()
         group_looked = False
         for _ in range(PLANS_PER_RUN):
+            began, read_before = time.monotonic(), self.read_seconds
             loaded = load(connector.pk, self.clock())
             if loaded.rules.direct_members_only != connector.direct_members_only:
                 # It was read by another setting: a nested group that could not be read was passed over, or was not.
                 connector.direct_members_only = loaded.rules.direct_members_only
+                asked = time.monotonic()
                 snapshot = first_digest_of = read(connector, self.directory)
+                self.read_seconds += time.monotonic() - asked
                 looked, group_looked = frozenset(), False
             plan = plan_sync(loaded.rules, snapshot, loaded.roster, loaded.limits)
             # A second look may ask for another: who was gone and is back may be missing from the group.
@@ -139,6 +143,7 @@ class Going:
                 looked |= plan.second_look
                 group_looked = group_looked or plan.second_group_look
                 plan = plan_sync(loaded.rules, snapshot, loaded.roster, loaded.limits)
+            self.plan_seconds += time.monotonic() - began - (self.read_seconds - read_before)
             try:
                 self._carry_out(plan, loaded, snapshot, first_digest_of)
             except (RosterMoved, SettingsMoved):
@@ -172,7 +177,7 @@ class Going:
     def _quiet_record(self, now: datetime) -> int:
         """Record a run that did nothing: as a line of its own if somebody asked for it, else folded."""
         connector = self.connector
-        values = {"requests": self._requests(), "in_scope": connector.in_scope, "attention": connector.attention}
+        values = {**self._asked(), "in_scope": connector.in_scope, "attention": connector.attention}
         if self.row is not None:
             self._close(self.row, now, RunState.SUCCEEDED, quiet=True, **values)
             return self.row.pk
@@ -329,8 +334,16 @@ class Going:
             if opening:
                 self._open(plan, loaded, ledger, now)
             self.applier.apply(ledger, changes, now)
+        deciders = record.deciders_of(self.connector, changes)
         lines = [
-            record.line(self._row, change, Outcome.APPLIED, now, account_id=self.applier.account_of(change))
+            record.line(
+                self._row,
+                change,
+                Outcome.APPLIED,
+                now,
+                account_id=self.applier.account_of(change),
+                decided_by=deciders.get((change.object_id, change.kind), ""),
+            )
             for change in changes
         ]
         SyncChange.objects.bulk_create(lines, batch_size=record.LINES_PER_STATEMENT)
@@ -408,9 +421,7 @@ class Going:
             row,
             now,
             RunState.SUCCEEDED,
-            requests=self._requests(),
-            request_ids=self._request_ids(),
-            read_seconds=round(self.read_seconds, 3),
+            **self._asked(),
             in_scope=plan.in_scope,
             counts=counts,
             attention=sorted(plan.attention),
@@ -496,9 +507,15 @@ class Going:
     def _requests(self) -> int:
         return self.directory.requests if self.directory is not None else 0
 
-    def _request_ids(self) -> list[str]:
+    def _asked(self) -> dict[str, Any]:
+        """Return what a record says of the requests to Microsoft, the latest first, and of the time it took."""
         log = self.directory.log if self.directory is not None else ()
-        return [entry.request_id for entry in islice(reversed(log), KEPT_REQUEST_IDS) if entry.request_id]
+        return {
+            "requests": self._requests(),
+            "calls": [record.call(entry) for entry in islice(reversed(log), KEPT_CALLS)],
+            "read_seconds": round(self.read_seconds, 3),
+            "plan_seconds": round(self.plan_seconds, 3),
+        }
 
     def failed(self, error: DirectoryError, *, attention: str = "") -> None:
         """Record that the directory could not be asked, and what that says of the connector."""
@@ -539,8 +556,7 @@ class Going:
             RunState.FAILED,
             sentence=sentence,
             reference=reference[:300],
-            requests=self._requests(),
-            request_ids=self._request_ids(),
+            **self._asked(),
         ):
             return self.row.pk
         last = record.fold(connector, quiet=False, sentence=sentence, requests=self._requests(), now=now)
@@ -553,8 +569,7 @@ class Going:
             now=now,
             sentence=sentence,
             reference=reference[:300],
-            requests=self._requests(),
-            request_ids=self._request_ids(),
+            **self._asked(),
         )
         return self.row.pk
 

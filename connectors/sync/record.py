@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
+from urllib.parse import urlsplit
 
 from django.db.models import F
 
-from connectors.models import Connector, SyncChange, SyncRun
+from connectors.entra import RequestRecord
+from connectors.models import Connector, PersonMark, SyncChange, SyncRun
 from connectors.plan import Change, Held, LeftOut, Skipped, SyncPlan
-from connectors.states import ChangeKind, Outcome, RunState, RunTrigger, SkipReason
+from connectors.states import ChangeKind, MarkKind, Outcome, RunState, RunTrigger, SkipReason
 from tenants.models import User
 
 LINES_PER_STATEMENT = 1_000
@@ -64,7 +66,42 @@ def first_of_many(connector: Connector, *, quiet: bool, started: datetime, now: 
     )
 
 
-def line(run: SyncRun, change: Change, outcome: Outcome, at: datetime, *, account_id: int | None) -> SyncChange:
+def call(request: RequestRecord) -> dict[str, str | int | float]:
+    """Return one request to Microsoft as a record keeps it: what was asked, and what a support case there needs."""
+    url = urlsplit(request.url)
+    return {
+        "what": f"{request.method} {url.netloc}{url.path}",
+        "status": request.status,
+        "seconds": round(request.seconds, 3),
+        "id": request.request_id,
+    }
+
+
+_DECISIONS = {ChangeKind.ADOPT: MarkKind.CONFIRMED, ChangeKind.RELINK: MarkKind.SAME_PERSON}
+
+
+def deciders_of(connector: Connector, changes: Collection[Change]) -> dict[tuple[str, ChangeKind], str]:
+    """Return who decided those of the changes that a person decided, by person and kind."""
+    decided: dict[tuple[str, str, str], tuple[str, ChangeKind]] = {}
+    for change in changes:
+        if change.approved:
+            decided[change.object_id, MarkKind.APPROVED, change.kind] = change.object_id, change.kind
+        elif change.because.decision and change.kind in _DECISIONS:
+            decided[change.object_id, _DECISIONS[change.kind], str(change.account_id)] = change.object_id, change.kind
+    if not decided:
+        return {}
+    marks = PersonMark.objects.filter(
+        connector=connector,
+        kind__in=[MarkKind.APPROVED, *_DECISIONS.values()],
+        object_id__in={object_id for object_id, _, _ in decided},
+    )
+    found = {(mark.object_id, mark.kind, mark.value): mark.by for mark in marks}
+    return {whom: found[key] for key, whom in decided.items() if key in found}
+
+
+def line(
+    run: SyncRun, change: Change, outcome: Outcome, at: datetime, *, account_id: int | None, decided_by: str = ""
+) -> SyncChange:
     """Make the line of one planned change; not saved."""
     because = change.because
     return SyncChange(
@@ -83,6 +120,7 @@ def line(run: SyncRun, change: Change, outcome: Outcome, at: datetime, *, accoun
         after=change.after[:400],
         because=because.sentence(),
         approved=change.approved,
+        decided_by=decided_by,
     )
 
 

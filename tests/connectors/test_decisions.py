@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from connectors import decisions, lifecycle
 from connectors.decisions import Difference, Hold, Refused, Stale, holds_digest, holds_of
-from connectors.models import Connector, PersonMark
+from connectors.models import Connector, PersonMark, SyncChange
 from connectors.states import ChangeKind, HoldCause, MarkKind, Outcome
 from tenants.audit import sentence_of
 from tenants.models import Account, AuditEntry
@@ -327,3 +327,33 @@ def test_deciding_about_nobody_writes_nothing(braked: Stage) -> None:
     for decide in (decisions.approve, decisions.keep, decisions.decline):
         assert decide(braked.connector, [], actor=ACTOR) == 0
     assert (entries(), Connector.objects.get().settings_revision) == ([], 1)
+
+
+# Who decided stands on the run
+
+
+def test_a_run_says_who_approved_each_change(braked: Stage) -> None:
+    decisions.approve(braked.connector, [(ids(braked, "ada")[0], ChangeKind.DISABLE)], actor="Maren Lindqvist")
+    decisions.approve(braked.connector, [(ids(braked, "ben")[0], ChangeKind.DISABLE)], actor="Amara Okafor")
+    braked.hire("Zoe Example")
+    result = braked.run()
+    assert result.run is not None
+    lines = result.run.changes.filter(outcome=Outcome.APPLIED).values_list("email", "kind", "decided_by")
+    assert {(email.partition("@")[0], kind, by) for email, kind, by in lines} == {
+        ("ada", "disable", "Maren Lindqvist"),
+        ("ben", "disable", "Amara Okafor"),
+        ("zoe", "create", ""),
+    }
+
+
+def test_a_run_says_who_said_whose_account_it_is(reused: Stage) -> None:
+    account = reused.account("ada")
+    decisions.same_person(reused.connector, reused.people["adam"].id, account.pk, actor="Maren Lindqvist")
+    reused.hire("Boss Example")
+    make_account(reused.company, email=f"boss@{reused.tenant.domain}", role=AccountRole.ADMIN)
+    reused.run()
+    boss = Account.objects.get(email__startswith="boss@")
+    decisions.confirm_administrator(reused.connector, reused.people["boss"].id, boss.pk, actor="Amara Okafor")
+    reused.run()
+    decided = SyncChange.objects.exclude(decided_by="").order_by("pk").values_list("kind", "decided_by")
+    assert list(decided) == [("relink", "Maren Lindqvist"), ("adopt", "Amara Okafor")]

@@ -464,3 +464,18 @@ def test_an_account_that_a_person_converted_loses_its_link(stage: Stage) -> None
     stage.clock.advance(minutes=5)
     stage.run()
     assert (unlink_personal(), stage.links(), stage.statuses()["ada"]) == (1, 2, "personal")
+
+
+def test_a_run_remembers_its_latest_requests_for_a_support_case(stage: Stage) -> None:
+    done = stage.run(RunTrigger.MANUAL).run
+    quiet = stage.run(RunTrigger.MANUAL).run
+    stage.emulator.faults.add(path="/members", status=403, times=None)
+    failed = stage.run(RunTrigger.MANUAL).run
+    for run_of_a_person in (done, quiet, failed):
+        assert run_of_a_person is not None
+        run_of_a_person.refresh_from_db()
+        [latest, *_] = run_of_a_person.calls
+        assert set(latest) == {"what", "status", "seconds", "id"}
+        assert (len(latest["id"]), "?" in latest["what"]) == (36, False)
+    assert done is not None
+    assert f"GET graph.microsoft.com/v1.0/groups/{stage.group.id}" in " ".join(call["what"] for call in done.calls)
