@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
@@ -20,12 +20,16 @@ from tenants.signin.again import asks_again
 @never_cache
 @require_http_methods(["GET", "POST"])
 @place_page(lifecycle.ACTS["remove"])
-@asks_again
-def remove(request: HttpRequest, place: Place, connector_id: int) -> HttpResponse:
+def remove(request: HttpRequest, place: Place, connector_id: int) -> HttpResponseBase:
     """Say what a removal does, in numbers; a POST of what was shown does it."""
     row = find(place, connector_id)
     if row.status == ConnectorStatus.REMOVED:
         return HttpResponseRedirect(place.url("connector", connector_id=row.pk))
+    return _decide(request, place, row)
+
+
+@asks_again
+def _decide(request: HttpRequest, place: Place, row: Connector) -> HttpResponse:
     removal = lifecycle.removal_of(row)
     if request.method == "POST":
         return _remove(request, place, row, removal)
