@@ -47,7 +47,7 @@ def production_is_one(**kwargs: Any) -> list[CheckMessage]:
             Error(
                 "DEBUG is on: errors show settings and data to whoever meets them.",
                 hint="Take DEBUG out of the environment and .env.",
-                id="pbportal.E003",
+                id="pbportal.E021",
             )
         ]
     found: list[CheckMessage] = []
@@ -57,7 +57,7 @@ def production_is_one(**kwargs: Any) -> list[CheckMessage]:
             Error(
                 "PBPORTAL_FIELD_KEYS holds the key that a developer's checkout made for itself.",
                 hint="Make a key of its own, put it first, run manage.py rotate_secrets, and take this one out.",
-                id="pbportal.E004",
+                id="pbportal.E022",
             )
         )
     if not settings.CACHES["default"]["BACKEND"].endswith(SHARED_CACHES):
@@ -65,7 +65,7 @@ def production_is_one(**kwargs: Any) -> list[CheckMessage]:
             Error(
                 "The default cache is each process's own, so limits on signing in are counted for each apart.",
                 hint="Use the database's cache, as settings.py does.",
-                id="pbportal.E005",
+                id="pbportal.E023",
             )
         )
     if any(f".{backend}." in settings.EMAIL_BACKEND for backend in MAIL_TO_NOBODY):
@@ -73,7 +73,7 @@ def production_is_one(**kwargs: Any) -> list[CheckMessage]:
             Error(
                 "EMAIL_URL leads to no mail server: invitations and notifications reach nobody.",
                 hint="Set EMAIL_URL to smtp+tls://USER:PASSWORD@HOST:PORT.",
-                id="pbportal.E006",
+                id="pbportal.E024",
             )
         )
     elif not settings.MAIL_SERVER_IS_NAMED:

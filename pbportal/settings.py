@@ -319,6 +319,7 @@ LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = False
+DEFAULT_EXCEPTION_REPORTER_FILTER = "pbportal.reports.Filter"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -340,6 +341,9 @@ LOGGING = {
         # Django's own handlers would print each line a second time, and mail the traceback.
         "django": {"handlers": [], "propagate": True},
         "django.server": {"handlers": [], "propagate": True},
+        # Below this they log whole contexts and the arguments of statements, one-time tokens among them.
+        "django.template": {"level": "INFO"},
+        "django.db.backends": {"level": "INFO"},
         # Both log request lines, and so whatever a URL carries, below this.
         "urllib3": {"level": "INFO"},
         "msal": {"level": "INFO"},

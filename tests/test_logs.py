@@ -40,6 +40,8 @@ def test_a_json_line_holds_what_was_said_and_its_extras() -> None:
         ('{"access_token": "ab.cd"}', '{"access_token": "[hidden]"}'),
         ("postgres://portal:swordfish@db/main refused", "postgres://portal:[hidden]@db/main refused"),
         ("row v1:gAAAAABm_-x= of 3", "row [hidden] of 3"),
+        ("Internal Server Error: /welcome/q8Jk-_x2/", "Internal Server Error: /welcome/[hidden]"),
+        ("Gone: /accounts/password/reset/key/3-cx1/", "Gone: /accounts/password/reset/key/[hidden]"),
         ("code AADSTS7000215 for contoso.com", "code AADSTS7000215 for contoso.com"),
         ("Read https://graph.microsoft.com/v1.0/groups", "Read https://graph.microsoft.com/v1.0/groups"),
     ],

@@ -334,7 +334,7 @@ def test_a_production_is_told_what_it_must_not_be(settings: Any, tmp_path: Path)
         return [message.id for message in checks.production_is_one()]
 
     settings.DEBUG = True
-    assert told() == ["pbportal.E003"]
+    assert told() == ["pbportal.E021"]
     settings.DEBUG = False
     settings.BASE_DIR = tmp_path
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
@@ -346,7 +346,7 @@ def test_a_production_is_told_what_it_must_not_be(settings: Any, tmp_path: Path)
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
     (tmp_path / "var").mkdir()
     (tmp_path / "var" / "development.key").write_text(f"{settings.PBPORTAL_FIELD_KEYS[0]}\n")
-    assert told() == ["pbportal.E004", "pbportal.E005", "pbportal.E006"]
+    assert told() == ["pbportal.E022", "pbportal.E023", "pbportal.E024"]
 
 
 def test_the_settings_that_the_readme_asks_for_pass_every_check_of_a_deployment(tmp_path: Path) -> None:

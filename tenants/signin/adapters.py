@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import functools
 import logging
+import secrets
 from smtplib import SMTPException
 from typing import Any
 
@@ -18,6 +20,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.module_loading import import_string
 
+from pbportal.sealed import Sealed, Unreadable
 from tenants.invitations import doubted
 from tenants.models import User
 from tenants.signin import entering
@@ -114,8 +117,12 @@ class MicrosoftAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
             logger.warning("Signing in with Microsoft broke off (%s).", type(exception).__name__)
 
 
+SEALED_FOR = "mfa.authenticator"
+"""The library encrypts without saying for which row: sealed secrets of second factors are bound to the table."""
+
+
 class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
-    """Second factors: names for the authenticator's list, and none is taken away that the portal asks for."""
+    """Second factors: sealed, named for the authenticator's list, and none taken away that the portal asks for."""
 
     error_messages = DefaultMFAAdapter.error_messages | {
         "cannot_delete_authenticator": "Staff need a second factor. Add a passkey first, then take this away.",
@@ -128,6 +135,17 @@ class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
             return True
         factors = Authenticator.objects.filter(user=user).exclude(type=Authenticator.Type.RECOVERY_CODES)
         return bool(factors.exclude(pk=authenticator.pk).exists())
+
+    def encrypt(self, text: str) -> str:
+        return Sealed(text, context=SEALED_FOR).stored()
+
+    def decrypt(self, encrypted_text: str) -> str:
+        try:
+            return Sealed(None, token=encrypted_text, context=SEALED_FOR).reveal()
+        except Unreadable as unreadable:
+            # Whoever has it signs in with another factor. What stands in must match no code, so nobody may know it.
+            logger.error("A second factor does not work: %s", unreadable)
+            return base64.b32encode(secrets.token_bytes(20)).decode()
 
     def generate_authenticator_name(self, user: Any, type: Any) -> str:
         return f"Passkey {Authenticator.objects.filter(user_id=user.pk, type=type).count() + 1}"

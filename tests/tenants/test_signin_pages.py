@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,10 @@ from allauth.mfa.totp.internal.auth import (
     hotp_value,
     yield_hotp_counters_from_time,
 )
+from cryptography.fernet import Fernet
 from django.core import mail
 from django.core.cache import cache
+from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 
@@ -192,6 +195,26 @@ class TestSecondFactors:
         assert "That code is not right." in wrong.content.decode()
         assert place(client.post("/accounts/2fa/authenticate/", {"code": code_of(secret)})) == "/partner/"
         assert client.get("/partner/").status_code == 200
+
+    def test_outlives_a_change_of_keys_and_without_its_key_matches_no_code(self, maren: User, settings: Any) -> None:
+        secret = give_factor(maren)
+        former, new = settings.PBPORTAL_FIELD_KEYS, [Fernet.generate_key().decode()]
+        settings.PBPORTAL_FIELD_KEYS = [*new, *former]
+        call_command("rotate_secrets", stdout=io.StringIO())
+        settings.PBPORTAL_FIELD_KEYS = new
+        totp = Authenticator.objects.get(user=maren, type="totp").wrap()
+        assert totp.validate_code(code_of(secret))
+        codes = Authenticator.objects.get(user=maren, type="recovery_codes").wrap().get_unused_codes()
+        assert len(codes) == 10
+        settings.PBPORTAL_FIELD_KEYS = [Fernet.generate_key().decode()]
+        cache.clear()
+        assert [totp.validate_code(code_of(known)) for known in (secret, "GAYDAMBQGAYDAMBQGAYDAMBQGAYDAMBQ")] == [
+            False
+        ] * 2
+        lost = Authenticator.objects.get(user=maren, type="recovery_codes").wrap()
+        assert lost.get_unused_codes() != lost.get_unused_codes()
+        with pytest.raises(CommandError, match="No key opens 2"):
+            call_command("rotate_secrets", stdout=io.StringIO())
 
     def test_recovery_codes_stand_in_for_it_once_each(self, maren: User) -> None:
         give_factor(maren)

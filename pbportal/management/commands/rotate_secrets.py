@@ -2,11 +2,12 @@
 
 from typing import Any
 
+from allauth.mfa.models import Authenticator
 from django.apps import apps
 from django.core.management.base import BaseCommand, CommandError
 from django.db import models, transaction
 
-from pbportal.sealed import SealedTextField, Unreadable
+from pbportal.sealed import PREFIX, Sealed, SealedTextField, Unreadable
 
 
 class Command(BaseCommand):
@@ -23,6 +24,9 @@ class Command(BaseCommand):
                     done, left = _rotate(model, field)
                     rotated += done
                     unreadable += left
+        done, left = _rotate_second_factors()
+        rotated += done
+        unreadable += left
         self.stdout.write(f"Encrypted with the first key: {rotated}.")
         if unreadable:
             raise CommandError(f"No key opens {len(unreadable)}; enter them again: {', '.join(unreadable)}.")
@@ -41,5 +45,23 @@ def _rotate(model: type[models.Model], field: SealedTextField) -> tuple[int, lis
                     unreadable.append(f"{model._meta.label} {pk}")
                 else:
                     row.save(update_fields=[field.name])
+                    done += 1
+    return done, unreadable
+
+
+def _rotate_second_factors() -> tuple[int, list[str]]:
+    """Rotate what the sign-in library keeps in a JSON field of its own."""
+    done, unreadable = 0, list[str]()
+    for pk in Authenticator.objects.order_by("pk").values_list("pk", flat=True):
+        with transaction.atomic():
+            for row in Authenticator.objects.select_for_update().filter(pk=pk):
+                sealed = {name: text for name, text in row.data.items() if str(text).startswith(PREFIX)}
+                try:
+                    row.data |= {name: Sealed(None, token=text).rotated().stored() for name, text in sealed.items()}
+                except Unreadable:
+                    unreadable.append(f"{Authenticator._meta.label} {pk}")
+                    continue
+                if sealed:
+                    row.save(update_fields=["data"])
                     done += 1
     return done, unreadable
