@@ -67,7 +67,13 @@ def needs_of(connector: Connector, now: datetime) -> list[Need]:
         return []
     needs: list[Need] = []
     if connector.failure == Attention.CREDENTIALS_UNREADABLE:
-        needs.append(Need(Attention.CREDENTIALS_UNREADABLE, "The stored secret cannot be opened: enter it again."))
+        mend = "make a new certificate" if connector.certificate else "enter the secret again"
+        needs.append(
+            Need(
+                Attention.CREDENTIALS_UNREADABLE,
+                f"What it signs in with cannot be opened: {mend} on the tab Azure Auth.",
+            )
+        )
     elif connector.failure:
         needs.append(Need(Attention.FAILED, connector.failure))
     expiry = _expiry(credential_of(connector), now)

@@ -184,7 +184,7 @@ class Attention(Labelled):
     THROTTLED = "throttled", "Slowed by Microsoft"
     UNREACHABLE = "unreachable", "Microsoft is unreachable"
     FAILED = "failed", "The last run failed"
-    CREDENTIALS_UNREADABLE = "credentials_unreadable", "The stored secret cannot be opened"
+    CREDENTIALS_UNREADABLE = "credentials_unreadable", "The stored secret or key cannot be opened"
     SECRET_EXPIRES = "secret_expires", "The secret or certificate expires soon"
     SECRET_ENDED = "secret_ended", "The secret or certificate has expired"
     PAUSED = "paused", "Paused"

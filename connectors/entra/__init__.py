@@ -12,17 +12,21 @@ from connectors.entra.credentials import (
     is_guid,
 )
 from connectors.entra.door import EntraDirectory
+from connectors.entra.pair import YEARS, CertificateFacts, Pair, make_pair, read_certificate
 from connectors.entra.session import plain_session, portal_session
 from connectors.entra.token import forget_tokens
 from connectors.entra.transcript import RequestRecord, Transcript
 
 __all__ = [
     "ENDPOINTS",
+    "YEARS",
     "Certificate",
+    "CertificateFacts",
     "ConsentAnswer",
     "Credentials",
     "Endpoints",
     "EntraDirectory",
+    "Pair",
     "RequestRecord",
     "SecretOpener",
     "Transcript",
@@ -32,7 +36,9 @@ __all__ = [
     "consent_url",
     "forget_tokens",
     "is_guid",
+    "make_pair",
     "plain_session",
     "portal_session",
+    "read_certificate",
     "read_consent",
 ]

@@ -52,9 +52,12 @@ _REJECTED = {
     7000222: "The client secret has expired. Create a new one under Certificates & secrets, and enter its value.",
     7000216: "Microsoft got no client secret. Enter the secret again.",
     7000218: "Microsoft got no client secret. Enter the secret again.",
-    700027: "Microsoft does not accept the certificate: it is not, or no longer, registered with the application.",
-    50012: "Microsoft does not accept the certificate: it is not, or no longer, registered with the application.",
-    700030: "Microsoft does not accept the certificate: it is not, or no longer, registered with the application.",
+    **dict.fromkeys(
+        (700027, 50012, 700030),
+        "Microsoft does not accept the certificate: it is not uploaded to this application, or no longer, or it has"
+        " expired. Compare its thumbprint with those under Certificates & secrets. One just uploaded takes a minute to"
+        " work.",
+    ),
     700024: "Microsoft finds the sign-in outside its time. Check the clock of this server.",
     **dict.fromkeys(
         (53003, 530032, 530035),

@@ -6,6 +6,7 @@ Microsoft is always asked outside of a transaction. An act returns the row as it
 from __future__ import annotations
 
 from connectors.decisions import Refused
+from connectors.lifecycle.certificates import forget_certificate, make_certificate
 from connectors.lifecycle.choices import (
     LIMITS,
     SETTINGS,
@@ -22,14 +23,13 @@ from connectors.lifecycle.credentials import (
     correct,
     install,
     new_token,
-    prove,
     regenerate_token,
-    replace_secret,
     token_matches,
-    verify,
 )
 from connectors.lifecycle.life import activate, pause, remove, resume, synchronise
+from connectors.lifecycle.proof import prove, verify
 from connectors.lifecycle.removal import Removal, removal_of
+from connectors.lifecycle.replacing import replace_secret, use_certificate
 from connectors.lifecycle.setup import Setup, carry_out, differences, prepare, twin_of
 from tenants.roles import Can
 
@@ -44,6 +44,9 @@ ACTS: dict[str, Can] = {
     "pause": Can.RUN_CONNECTORS,
     "resume": Can.RUN_CONNECTORS,
     "replace_secret": Can.RUN_CONNECTORS,
+    "make_certificate": Can.RUN_CONNECTORS,
+    "forget_certificate": Can.RUN_CONNECTORS,
+    "use_certificate": Can.RUN_CONNECTORS,
     "save_limits": Can.RULE_CONNECTORS,
     "regenerate_token": Can.RULE_CONNECTORS,
     "remove": Can.RULE_CONNECTORS,
@@ -67,7 +70,9 @@ __all__ = [
     "correct",
     "differences",
     "finish_consent",
+    "forget_certificate",
     "install",
+    "make_certificate",
     "new_token",
     "pause",
     "prepare",
@@ -85,5 +90,6 @@ __all__ = [
     "synchronise",
     "token_matches",
     "twin_of",
+    "use_certificate",
     "verify",
 ]

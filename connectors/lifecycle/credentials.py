@@ -1,4 +1,4 @@
-"""What a connector proves itself with: installing it, verifying the connection, its secret, and its own token."""
+"""What a connector is installed with: what was typed of the application, its secret or certificate, its own token."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Callable
-from copy import copy
 from datetime import UTC, date, timedelta
 from uuid import UUID
 
@@ -14,15 +13,13 @@ from django.db import transaction
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from connectors import schedule
 from connectors.decisions import Refused
-from connectors.directory import ConsentMissing, CredentialRejected, Verification
 from connectors.entra import check_client_id, check_secret, check_tenant
-from connectors.lifecycle.rows import changing, interrupt, refuse_removed, refuse_twin, request_run, set_status
+from connectors.lifecycle.certificates import CREDENTIAL, take_certificate, take_secret
+from connectors.lifecycle.rows import changing, refuse_twin
 from connectors.models import Connector
-from connectors.states import Attention, Cloud, ConnectorStatus
-from connectors.sync import directory_of
-from pbportal.sealed import Sealed, Unreadable
+from connectors.states import Cloud, ConnectorStatus
+from pbportal.sealed import Sealed
 from tenants.audit import Action, Actor, record
 from tenants.models import Company
 
@@ -36,23 +33,8 @@ CORRECTED = Action(
     "{actor} entered other credentials for {subject}: tenant {tenant} ({cloud}), client ID {client_id}.",
     ("tenant", "client_id", "cloud"),
 )
-VERIFIED = Action(
-    "connector.verified", "{actor} verified the connection of {subject} to the tenant {tenant_id}.", ("tenant_id",)
-)
-REJECTED = Action(
-    "connector.rejected", "{actor} tried to verify {subject}. {sentence} ({reference})", ("sentence", "reference")
-)
-SECRET_REPLACED = Action(
-    "connector.secret_replaced",
-    "{actor} replaced the client secret of {subject}, client ID {client_id}; it expires: {expires_on}.",
-    ("client_id", "expires_on"),
-)
 BEGUN = Action("connector.begun", "{actor} began to install {subject} and was shown its authentication token.")
 TOKEN_REGENERATED = Action("connector.token_regenerated", "{actor} made a new authentication token for {subject}.")
-
-_CHANGED_MEANWHILE = (
-    "Somebody else changed or verified the connection while Microsoft was asked. Look at it, and try again."
-)
 
 
 @sensitive_variables("secret")
@@ -97,11 +79,11 @@ def draft(
     """Make a connector that is not saved, of what was typed. Raises Refused."""
     return Connector(
         company=company,
-        tenant=_checked(check_tenant, tenant, "tenant"),
-        client_id=_checked(check_client_id, client_id, "client_id"),
-        secret=_checked(check_secret, secret, "secret"),
+        tenant=checked(check_tenant, tenant, "tenant"),
+        client_id=checked(check_client_id, client_id, "client_id"),
+        secret=checked(check_secret, secret, "secret"),
         cloud=_cloud(cloud),
-        secret_expires_on=_expiry(secret_expires_on),
+        secret_expires_on=expiry(secret_expires_on),
     )
 
 
@@ -112,21 +94,24 @@ def correct(
     tenant: str,
     client_id: str,
     secret: str | None = None,
+    certificate: bool = False,
     cloud: Cloud | str = Cloud.GLOBAL,
     secret_expires_on: date | None = None,
     actor: Actor,
 ) -> Connector:
-    """Enter other credentials while the setup is incomplete; None keeps the secret. Undoes a verification.
+    """Enter other credentials while the setup is incomplete; undoes a verification.
 
-    Raises Refused; a live connector's secret is replaced by `replace_secret`, which proves the new one first.
+    With `certificate` the connector signs in with the pair that was made for it; without, and where the secret is
+    None, with what it has. Raises Refused; what a live connector signs in with is replaced by `replace_secret` and
+    `use_certificate`, which prove the new one first.
     """
     typed = {
-        "tenant": _checked(check_tenant, tenant, "tenant"),
-        "client_id": _checked(check_client_id, client_id, "client_id"),
+        "tenant": checked(check_tenant, tenant, "tenant"),
+        "client_id": checked(check_client_id, client_id, "client_id"),
         "cloud": _cloud(cloud),
-        "secret_expires_on": _expiry(secret_expires_on),
     }
-    sealed = Sealed(_checked(check_secret, secret, "secret")) if secret is not None else None
+    day = expiry(secret_expires_on)
+    sealed = Sealed(checked(check_secret, secret, "secret")) if secret is not None else None
     with changing(connector.pk) as row:
         if row.status != ConnectorStatus.SETUP_INCOMPLETE:
             raise Refused("This connector is in use: replace its secret, which proves the new one first.")
@@ -135,78 +120,22 @@ def correct(
         for name, value in typed.items():
             setattr(row, name, value)
         if sealed is not None:
-            row.secret = sealed
+            take_secret(row, sealed, day)
+        elif certificate and (row.next_certificate or not row.certificate):
+            take_certificate(row)
+        elif row.secret is not None:
+            row.secret_expires_on = day
         row.tenant_id = ""
         row.generation += 1
         if other_tenant:
             row.sync_group_id = row.sync_group_name = ""
             row.selected_groups.all().delete()
-        row.save(update_fields=[*typed, "secret", "tenant_id", "generation", "sync_group_id", "sync_group_name"])
+        row.save(update_fields=[*typed, *CREDENTIAL, *_UNPROVEN])
         _record_credentials(CORRECTED, row, actor)
     return row
 
 
-def verify(connector: Connector, *, actor: Actor) -> Verification:
-    """Prove the connection anew, and save what is proven: the tenant's GUID, and that Microsoft accepts it.
-
-    Raises Refused, and the DirectoryError of a proof that fails: CredentialRejected and ConsentMissing make a live
-    connector Unauthorized, any other leaves its status.
-    """
-    row: Connector = Connector.objects.select_related("company").get(pk=connector.pk)
-    refuse_removed(row)
-    if not (row.tenant and row.client_id and row.secret):
-        raise Refused("Enter the Tenant ID, the Client ID and the client secret first.")
-    try:
-        found = prove(row)
-    except (CredentialRejected, ConsentMissing) as error:
-        _save_rejection(row, error, actor)
-        raise
-    save_proof(row, found, actor=actor)
-    return found
-
-
-def save_proof(row: Connector, found: Verification, *, actor: Actor) -> None:
-    """Save what was proven of a row as it was read before Microsoft was asked. Raises Refused."""
-    with changing(row.pk) as now:
-        _set_proof(now, row.generation, found, actor)
-        now.save(update_fields=_PROOF)
-        record(VERIFIED, company=now.company, actor=actor, subject=now.name, detail={"tenant_id": found.tenant_id})
-
-
-@sensitive_variables("secret")
-def replace_secret(
-    connector: Connector,
-    *,
-    secret: str,
-    client_id: str | None = None,
-    tenant: str | None = None,
-    secret_expires_on: date | None,
-    actor: Actor,
-) -> Verification:
-    """Replace the secret, and if told the application, once they are proven; until then the old ones stay.
-
-    Raises Refused, also where they lead to another tenant, and the DirectoryError of a proof that fails.
-    """
-    row: Connector = Connector.objects.select_related("company").get(pk=connector.pk)
-    refuse_removed(row)
-    candidate = copy(row)
-    candidate.secret = Sealed(_checked(check_secret, secret, "secret"))
-    candidate.secret_expires_on = _expiry(secret_expires_on)
-    if client_id is not None:
-        candidate.client_id = _checked(check_client_id, client_id, "client_id")
-    if tenant is not None:
-        # What was typed is asked, not what the old one had proven.
-        candidate.tenant, candidate.tenant_id = _checked(check_tenant, tenant, "tenant"), ""
-    found = prove(candidate)
-    with changing(row.pk) as now:
-        _set_proof(now, row.generation, found, actor)
-        now.secret, now.secret_expires_on = candidate.secret, candidate.secret_expires_on
-        now.client_id, now.tenant = candidate.client_id, candidate.tenant
-        now.save(update_fields=[*_PROOF, "secret", "secret_expires_on", "client_id", "tenant"])
-        expires_on = now.secret_expires_on.isoformat() if now.secret_expires_on else "not known"
-        detail = {"client_id": now.client_id, "expires_on": expires_on}
-        record(SECRET_REPLACED, company=now.company, actor=actor, subject=now.name, detail=detail)
-    return found
+_UNPROVEN = ("tenant_id", "generation", "sync_group_id", "sync_group_name")
 
 
 def regenerate_token(connector: Connector, *, actor: Actor) -> str:
@@ -256,70 +185,13 @@ def connector_of(uid: UUID, token: str) -> Connector | None:
     return row if row is not None and matches else None
 
 
-_PROOF = [
-    "tenant_id",
-    "generation",
-    "unreachable_since",
-    "failure",
-    "status",
-    "status_since",
-    "status_sentence",
-    "status_reference",
-]
-
-
-def prove(row: Connector) -> Verification:
-    """Ask Microsoft whether the connection of a row, saved or not, works. Raises Refused and DirectoryError."""
-    try:
-        with directory_of(row) as directory:
-            return directory.verify()
-    except Unreadable as unreadable:
-        raise Refused(str(unreadable), field="secret") from None
-
-
-def _set_proof(now: Connector, generation: int, found: Verification, actor: Actor) -> None:
-    """Set what a proof says of the locked row; the caller saves _PROOF."""
-    if now.generation != generation:
-        raise Refused(_CHANGED_MEANWHILE)
-    if now.tenant_id and now.tenant_id != found.tenant_id:
-        raise Refused(
-            f"This leads to another tenant ({found.tenant_id}) than the one this connector belongs to"
-            f" ({now.tenant_id}). Install a connector of its own for the other tenant.",
-            field="tenant",
-        )
-    if not now.tenant_id:
-        Company.objects.select_for_update(no_key=True).get(pk=now.company_id)
-        refuse_twin(now.company_id, found.tenant_id, except_id=now.pk)
-    now.tenant_id = found.tenant_id
-    now.generation += 1
-    now.unreachable_since = None
-    if now.failure == Attention.CREDENTIALS_UNREADABLE:
-        now.failure = ""
-    if now.status == ConnectorStatus.UNAUTHORIZED:
-        set_status(now, ConnectorStatus.CONNECTED if now.completed_runs else ConnectorStatus.WAITING)
-        schedule.ensure(now)
-        request_run(now, actor)
-
-
-def _save_rejection(row: Connector, error: CredentialRejected | ConsentMissing, actor: Actor) -> None:
-    with changing(row.pk) as now:
-        if now.generation != row.generation:
-            return
-        if now.live:
-            fields = set_status(now, ConnectorStatus.UNAUTHORIZED, error.sentence, error.reference)
-            now.save(update_fields=[*fields, *interrupt(now, error.sentence)])
-            schedule.ensure(now)
-        detail = {"sentence": error.sentence, "reference": error.reference}
-        record(REJECTED, company=now.company, actor=actor, subject=now.name, detail=detail)
-
-
 def _record_credentials(action: Action, row: Connector, actor: Actor) -> None:
     detail = {"tenant": row.tenant, "client_id": row.client_id, "cloud": Cloud(row.cloud).label}
     record(action, company=row.company, actor=actor, subject=row.name, detail=detail)
 
 
 @sensitive_variables("text")
-def _checked(check: Callable[[str], str], text: str, field: str) -> str:
+def checked(check: Callable[[str], str], text: str, field: str) -> str:
     try:
         return check(text)
     except ValueError as wrong:
@@ -334,7 +206,7 @@ def _cloud(cloud: Cloud | str) -> Cloud:
         raise Refused(f"There is no such cloud. Choose one of: {words}.", field="cloud") from None
 
 
-def _expiry(day: date | None) -> date | None:
+def expiry(day: date | None) -> date | None:
     # A day that is over here may not be over at the customer's: it ends 12 hours later at the last place on Earth.
     if day is not None and day < (timezone.now().astimezone(UTC) - timedelta(hours=12)).date():
         raise Refused(

@@ -14,8 +14,9 @@ from connectors.decisions import Refused
 from connectors.directory import GroupSummary, SyncGroupMissing, Verification
 from connectors.entra import EntraDirectory, is_guid
 from connectors.lifecycle.choices import SETTINGS, check_rules, check_settings, save_groups, save_rules
-from connectors.lifecycle.credentials import draft, install, prove, save_proof
+from connectors.lifecycle.credentials import draft, install
 from connectors.lifecycle.life import activate
+from connectors.lifecycle.proof import prove, save_proof
 from connectors.models import Connector
 from connectors.states import RULE_CHOICES, Action, Cloud, ConnectorStatus, Situation
 from connectors.sync import directory_of
@@ -95,7 +96,7 @@ def differences(there: Connector, setup: Setup) -> list[str]:
         before = _told(there.sync_group_name, there.sync_group_id)
         lines.append(f"sync group: {before}, not {_named(setup.sync_group)}")
     if not _same_secret(there, setup.row):
-        lines.append("client secret: another one is stored")
+        lines.append(f"client secret: {'a certificate is in use' if there.certificate else 'another one is stored'}")
     day = setup.row.secret_expires_on
     if day is not None and day != there.secret_expires_on:
         lines.append(f"expiry of the secret: {there.secret_expires_on or 'not known'}, not {day}")

@@ -339,7 +339,7 @@ def test_a_rejection_that_somebody_overtook_is_not_saved(stage: Stage) -> None:
 def test_nothing_is_asked_for_a_connector_without_credentials(emulator: Emulator, company: Company) -> None:
     connector = Connector.objects.create(company=company)
     sentence, _ = refusal(lambda: lifecycle.verify(connector, actor=ACTOR))
-    assert sentence == "Enter the Tenant ID, the Client ID and the client secret first."
+    assert sentence == "Enter the Tenant ID, the Client ID and the client secret first, or use a certificate."
     assert emulator.journal.where() == []
 
 

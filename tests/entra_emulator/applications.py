@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from cryptography.x509 import load_pem_x509_certificate
+
 from tests.entra_emulator.objects import (
     READ_GROUPS,
     READ_USERS,
@@ -117,9 +119,19 @@ class Applications:
 
     @verb
     def add_certificate(self, client_id: str, pem: str) -> Application:
-        """Register a certificate (PEM) for assertions."""
+        """Upload a certificate (PEM) for assertions; as in Entra's portal, nothing but a certificate is taken."""
         application = self._registration(client_id)
+        if "PRIVATE KEY" in pem:
+            raise ValueError("This file holds a private key: upload the certificate alone.")
+        load_pem_x509_certificate(pem.encode())
         application.certificates.append(pem)
+        return application
+
+    @verb
+    def remove_certificate(self, client_id: str, pem: str | None = None) -> Application:
+        """Delete one certificate, or all of them."""
+        application = self._registration(client_id)
+        application.certificates = [item for item in application.certificates if pem not in (None, item)]
         return application
 
     @verb

@@ -40,9 +40,11 @@ def check_assertion(assertion: str, application: Application, tenant: Tenant, lo
         if named & {b64url(digest) for digest in digests}:
             break
     else:
-        raise Refused(700027, why="the certificate is not registered on the application")
+        # Threads Azure/azure-sdk-for-net#29007 ("The key was not found") and microsoft/azure-tools-for-java#2785
+        # ("The key used is expired"): the same number for both.
+        raise Refused(700027, why="the key was not found")
     if not certificate.not_valid_before_utc.timestamp() <= now <= certificate.not_valid_after_utc.timestamp():
-        raise Refused(700030)
+        raise Refused(700027, why="the key used is expired")
     key = certificate.public_key()
     paddings = {
         "PS256": padding.PSS(padding.MGF1(SHA256()), padding.PSS.DIGEST_LENGTH),

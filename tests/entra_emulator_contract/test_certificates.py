@@ -23,7 +23,7 @@ JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 class KeyPair:
     """A self-signed certificate and its key."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, days: int = 30) -> None:
         self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "portal")])
         now = datetime.now(UTC)
@@ -34,7 +34,7 @@ class KeyPair:
             .public_key(self.key.public_key())
             .serial_number(1)
             .not_valid_before(now - timedelta(days=1))
-            .not_valid_after(now + timedelta(days=30))
+            .not_valid_after(now + timedelta(days=days))
             .sign(self.key, hashes.SHA256())
         )
         self.pem = certificate.public_bytes(serialization.Encoding.PEM).decode()
@@ -43,9 +43,9 @@ class KeyPair:
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         ).decode()
 
-    def assertion(self, **changes: Any) -> str:
-        """Sign the claims with PS256, as entra-docs certificate-credentials.md asks."""
-        header = {"alg": "PS256", "typ": "JWT", "x5t#S256": b64url(hashlib.sha256(self.der).digest())}
+    def assertion(self, *, alg: str = "PS256", of: bytes = b"", **changes: Any) -> str:
+        """Sign the claims with PS256, as entra-docs certificate-credentials.md asks; `of` names another certificate."""
+        header = {"alg": alg, "typ": "JWT", "x5t#S256": b64url(hashlib.sha256(of or self.der).digest())}
         signed = ".".join(b64url(json.dumps(part).encode()) for part in (header, changes))
         pss = padding.PSS(padding.MGF1(hashes.SHA256()), padding.PSS.DIGEST_LENGTH)
         return f"{signed}.{b64url(self.key.sign(signed.encode(), pss, hashes.SHA256()))}"
@@ -101,7 +101,10 @@ def test_msal_signs_in_with_a_certificate(
     [
         ({}, None),
         ({"aud": "https://login.microsoftonline.com/common/oauth2/v2.0/token"}, 50012),
+        ({"aud": "https://graph.microsoft.com"}, 50012),
         ({"iss": "somebody-else"}, 50012),
+        ({"sub": "somebody-else"}, 50012),
+        ({"exp": None}, 50012),
         ({"exp": "soon"}, 50012),
         ({"exp": 1.0}, 700024),
         ({"nbf": 99999999999}, 700024),
@@ -133,3 +136,43 @@ def test_an_unknown_certificate_or_a_forged_signature_is_700027(
     tenant.add_certificate(client.app.client_id, pair.pem)
     assert codes(assertion[:-8] + "AAAAAAAA") == [700027]
     assert codes("not a jwt") == [50012]
+
+
+@pytest.mark.parametrize("alg", ["none", "HS256", "RS512", "ps256"])
+def test_another_algorithm_is_refused(emulator: Emulator, certified: Client, pair: KeyPair, alg: str) -> None:
+    """entra-docs certificate-credentials.md names PS256; RS256 is what older libraries write."""
+    sent = pair.assertion(alg=alg, **good_claims(certified, emulator.clock.timestamp()))
+    answer = certified.post_token(client_secret=None, client_assertion=sent, client_assertion_type=JWT_BEARER)
+    assert (answer.status_code, answer.json()["error_codes"]) == (401, [50012])
+
+
+def test_an_expired_a_removed_and_somebody_elses_certificate_are_700027(
+    emulator: Emulator, client: Client, tenant: Tenant, pair: KeyPair
+) -> None:
+    """Threads microsoft/azure-tools-for-java#2785 (expired) and Azure/azure-sdk-for-net#29007 (not found)."""
+
+    def refusal(sent: str) -> tuple[int, list[int], bool, bool]:
+        answer = client.post_token(client_secret=None, client_assertion=sent, client_assertion_type=JWT_BEARER)
+        document = answer.json()
+        told = document["error_description"]
+        codes: list[int] = document["error_codes"]
+        return answer.status_code, codes, "key used is expired" in told, "key was not found" in told
+
+    claims = good_claims(client, emulator.clock.timestamp())
+    over, stranger = KeyPair(days=0), KeyPair()
+    tenant.add_certificate(client.app.client_id, over.pem)
+    tenant.add_certificate(tenant.register_app("Another").client_id, stranger.pem)
+    assert refusal(over.assertion(**claims)) == (401, [700027], True, False)
+    assert refusal(stranger.assertion(**claims)) == (401, [700027], False, True)
+    tenant.add_certificate(client.app.client_id, pair.pem)
+    assert refusal(stranger.assertion(of=pair.der, **claims)) == (401, [700027], False, False)
+    tenant.remove_certificate(client.app.client_id, pair.pem)
+    assert refusal(pair.assertion(**claims)) == (401, [700027], False, True)
+
+
+def test_nothing_but_a_certificate_is_uploaded(client: Client, tenant: Tenant, pair: KeyPair) -> None:
+    """entra-docs how-to-add-credentials.md: the public key, as .cer, .pem or .crt."""
+    for wrong in (pair.key_pem, pair.key_pem + pair.pem, "no certificate"):
+        with pytest.raises(ValueError, match=r"private key|PEM"):
+            tenant.add_certificate(client.app.client_id, wrong)
+    assert client.app.certificates == []
