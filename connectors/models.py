@@ -9,6 +9,8 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
+from connectors.outbox import Event as Event
+from connectors.outbox import Letter as Letter
 from connectors.states import (
     LIVE,
     RULE_CHOICES,

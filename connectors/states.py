@@ -188,3 +188,12 @@ class Attention(Labelled):
     SECRET_EXPIRES = "secret_expires", "The secret or certificate expires soon"
     SECRET_ENDED = "secret_ended", "The secret or certificate has expired"
     PAUSED = "paused", "Paused"
+
+
+class LetterKind(Labelled):
+    """Name what a mail tells of an event."""
+
+    BEGAN = "began", "Began"
+    CHANGED = "changed", "Changed"
+    REMINDER = "reminder", "Goes on"
+    ENDED = "ended", "Resolved"

@@ -303,6 +303,8 @@ EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.ask(
     "PBPORTAL_MAIL_FROM", kind.ADDRESS, f"pbportal@{urlsplit(PORTAL_ORIGIN).hostname}"
 )
+# Mails about connectors that leave in a minute, at most.
+PBPORTAL_NOTIFICATIONS_PER_MINUTE = env.ask("PBPORTAL_NOTIFICATIONS_PER_MINUTE", kind.whole(1, 10_000), 100)
 
 # ── Files, language, logs ───────────────────────────────────────────────────────────
 STATIC_URL = "/static/"

@@ -167,6 +167,26 @@ class StaffMembership(models.Model):
         return f"{self.user}, {Role(self.role).label.lower()} of {self.partner}"
 
 
+class Subscription(models.Model):
+    """What one member of a partner's staff chose to be told of by email, and of which companies.
+
+    Who has no row has not chosen: see tenants.subscriptions for what they are told.
+    """
+
+    company_path: ClassVar[str | None] = None
+    partner_path: ClassVar[str] = "membership__partner"
+
+    membership = models.OneToOneField(StaffMembership, on_delete=models.CASCADE, related_name="subscription")
+    kinds = models.JSONField(default=list, blank=True)
+    all_companies = models.BooleanField(default=True)
+    companies: ClassVar[Any] = models.ManyToManyField("Company", blank=True, related_name="+")
+
+    objects = TenantQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"What {self.membership.user} is told of"
+
+
 class Company(models.Model):
     """A customer of a partner; its partner is fixed when it is created.
 

@@ -62,3 +62,15 @@ class Hand(Labelled):
     NONE = "", "Nobody"
     PERSON = "person", "A person"
     CONNECTOR = "connector", "A connector"
+
+
+class EventKind(Labelled):
+    """Name what people are told of by email; the label stands beside the box that is ticked for it."""
+
+    UNAUTHORIZED = "unauthorized", "Microsoft refuses a connector (Unauthorized)"
+    HELD = "held", "Changes are held"
+    SYNC_GROUP = "sync_group", "A sync group is missing, empty or unreadable"
+    UNREACHABLE = "unreachable", "Microsoft is unreachable for more than an hour"
+    LICENCES = "licences", "Licences are short"
+    SPARED = "spared", "The last administrators of a company are leaving"
+    EXPIRY = "expiry", "A client secret or certificate expires"

@@ -16,17 +16,19 @@ from connectors.models import (
     AccountLink,
     Connector,
     ConsentRequest,
+    Event,
     GroupLink,
+    Letter,
     PersonMark,
     SelectedGroup,
     SyncChange,
     SyncRule,
     SyncRun,
 )
-from connectors.states import Action, ChangeKind, MarkKind, Outcome, RunState, RunTrigger, Situation
-from tenants.models import AuditEntry, Company, GroupMembership, Partner, StaffMembership, User
+from connectors.states import Action, ChangeKind, LetterKind, MarkKind, Outcome, RunState, RunTrigger, Situation
+from tenants.models import AuditEntry, Company, GroupMembership, Partner, StaffMembership, Subscription, User
 from tenants.roles import Role
-from tenants.states import AccountRole, AccountStatus
+from tenants.states import AccountRole, AccountStatus, EventKind
 from tests.world import make_account, make_company, make_group, make_operator, make_partner, make_staff
 
 AT = datetime(2026, 11, 23, 9, 42, tzinfo=UTC)
@@ -208,6 +210,9 @@ def make_tenant(partner: Partner, outer: str, inner: str) -> Tenant:
         reference=inner,
     )
     staff = make_staff(partner, name=f"{outer} staff")
+    event = Event.objects.create(
+        company=company, connector=connector, kind=EventKind.UNAUTHORIZED, what=inner, began_at=AT, told_at=AT
+    )
     saved: list[Model] = [
         partner,
         company,
@@ -216,6 +221,11 @@ def make_tenant(partner: Partner, outer: str, inner: str) -> Tenant:
         connector,
         run,
         StaffMembership.objects.get(user=staff),
+        Subscription.objects.create(membership=StaffMembership.objects.get(user=staff), kinds=[EventKind.HELD]),
+        event,
+        Letter.objects.create(
+            event=event, kind=LetterKind.BEGAN, address=f"it@{inner}.example", detail={"sentence": inner}
+        ),
         GroupMembership.objects.get(group=group),
         AuditEntry.objects.create(
             partner=partner,

@@ -108,6 +108,7 @@ RULES = (
             (
                 "templates/mail/invitation.txt: {% autoescape off %}",
                 "templates/mail/invitation_subject.txt: {% autoescape off %}",
+                "templates/mail/notification.txt: {% autoescape off %}",
             ),
             "A mail in plain text would show an escaped apostrophe as it is written.",
         ),

@@ -5,7 +5,15 @@ from __future__ import annotations
 from connectors.schedule.facts import QueueFacts, facts, next_runs, schedules_stand_still
 from connectors.schedule.owners import beat, give_back, leave, workers
 from connectors.schedule.rows import clear, due, ensure, repair
-from connectors.schedule.tasks import reconcile, request, request_all, requested, sync_connector, tidy
+from connectors.schedule.tasks import (
+    notify_people,
+    reconcile,
+    request,
+    request_all,
+    requested,
+    sync_connector,
+    tidy,
+)
 
 __all__ = [
     "QueueFacts",
@@ -17,6 +25,7 @@ __all__ = [
     "give_back",
     "leave",
     "next_runs",
+    "notify_people",
     "reconcile",
     "repair",
     "request",

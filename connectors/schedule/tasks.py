@@ -14,7 +14,7 @@ from django.utils.dateparse import parse_datetime
 from django_q.models import Task
 from django_q.tasks import async_task
 
-from connectors import sync
+from connectors import notify, sync
 from connectors.models import Connector
 from connectors.schedule import owners
 from connectors.schedule.rows import connectors_by_size, literal, repair, task_seconds
@@ -25,6 +25,8 @@ from tenants.models import User
 logger = logging.getLogger(__name__)
 
 KEEP_FAILURES = timedelta(days=7)
+SENDING = timedelta(minutes=2)
+"""So long is mail sent in one go: the queue ends whoever takes longer than its timeout, in the middle of a mail."""
 
 
 class _Sheaf:
@@ -126,6 +128,19 @@ def reconcile() -> None:
     )
 
 
+def notify_people() -> None:
+    """Write, every minute, the mails about connectors that are due, and send what waits, for a limited time."""
+    now = timezone.now()
+    _each(
+        {
+            "write the notifications that are due": lambda: notify.write_due(now),
+            "send the notifications": lambda: notify.send_due(
+                now, settings.PBPORTAL_NOTIFICATIONS_PER_MINUTE, until=now + SENDING
+            ),
+        }
+    )
+
+
 def tidy() -> None:
     """Delete, every hour, what has been kept long enough."""
     now = timezone.now()
@@ -135,6 +150,7 @@ def tidy() -> None:
             "purge deleted accounts": lambda: roster.purge_deleted(now),
             "unlink accounts that became personal": sync.unlink_personal,
             "prune the queue's failures": lambda: Task.objects.filter(stopped__lt=now - KEEP_FAILURES).delete(),
+            "forget events that ended": lambda: notify.forget(now),
             "forget workers that are gone": lambda: owners.forget(now),
         }
     )

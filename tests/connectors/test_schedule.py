@@ -171,7 +171,7 @@ def test_one_row_that_cannot_be_read_stops_all_and_repair_lets_them_go_on() -> N
     scheduler()
     assert (queued(), Schedule.objects.filter(next_run=past).count()) == ([], 3)
     assert schedule.schedules_stand_still(timezone.now()) is True
-    assert schedule.repair(timezone.now()) == 3  # the bad one, and the two of the upkeep that were never there
+    assert schedule.repair(timezone.now()) == 4  # the bad one, and the three of the upkeep that were never there
     scheduler()
     assert sorted(function for function, _, _ in queued()) == ["sync_connector"] * 3
     assert schedule.schedules_stand_still(timezone.now()) is False
@@ -217,7 +217,7 @@ def test_repair_adds_what_is_missing_and_takes_what_nobody_asks_for(db: None) ->
     Schedule.objects.create(**row_of(kept).fields(), next_run=NOW)
     Schedule.objects.create(**row_of(kept).fields(), next_run=NOW)
     assert schedule.repair(NOW) == 6
-    assert names() == sorted(["reconcile", f"sync:{kept.pk}", "tidy"])
+    assert names() == sorted(["notify", "reconcile", f"sync:{kept.pk}", "tidy"])
 
 
 @pytest.mark.parametrize("count", [1, 120])
@@ -320,7 +320,7 @@ def test_the_reconciler_puts_right_what_a_crash_left(stage: Stage) -> None:
     assert owners.fetch("another", 1) is None
     schedule.reconcile()
     assert [run.state for run in stage.runs()] == [RunState.ABANDONED]
-    assert names() == sorted(["reconcile", f"sync:{pk}", "tidy"])
+    assert names() == sorted(["notify", "reconcile", f"sync:{pk}", "tidy"])
     assert [arguments for _, arguments, _ in queued()] == [(pk, "command", 0), (pk, "manual", 0)]
     assert carry_out() == 2
     assert [run.state for run in stage.runs()] == [RunState.ABANDONED, RunState.SUCCEEDED, RunState.SUCCEEDED]
