@@ -13,6 +13,9 @@ from tenants.admin import site as partner_portal
 # One set of pages, in either portal: its namespace tells a page where it stands.
 company_pages = [*connector_pages.urlpatterns, *people_pages.urlpatterns]
 
+handler403 = "tenants.signin.errors.forbidden"
+handler404 = "tenants.signin.errors.not_found"
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),

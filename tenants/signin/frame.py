@@ -27,20 +27,25 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     user = getattr(request, "user", None)
     if not isinstance(user, User):
         return found
-    account = getattr(user, "account", None)
     pages = [
-        ("Account", "own_account") if account is not None else None,
+        ("Account", "own_account") if getattr(user, "account", None) is not None else None,
         ("Second factor", "mfa_index"),
         ("Password", "account_change_password" if user.has_usable_password() else "account_set_password"),
         ("Microsoft", "socialaccount_connections") if found["microsoft_offered"] else None,
         ("Sessions", "usersessions_list"),
     ]
-    return found | {
+    tabs = [Entry(page[0], reverse(page[1]), page[1] == name) for page in pages if page]
+    return found | frame_of(user) | {"tabs": tabs}
+
+
+def frame_of(user: User) -> dict[str, Any]:
+    """Return the portal that a login works in, its company, and its navigation."""
+    account = getattr(user, "account", None)
+    return {
         "portal": PARTNER if user.is_staff else USER,
         # Who is waiting, or has left, is told of no company.
         "company": account.company if account is not None and role_in(user, account.company) else None,
         "navigation": partner_navigation("") if user.is_staff else _business(user),
-        "tabs": [Entry(page[0], reverse(page[1]), page[1] == name) for page in pages if page],
     }
 
 
