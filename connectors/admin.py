@@ -32,6 +32,7 @@ _COMPANY = ("company", admin.RelatedOnlyFieldListFilter)
 class _Part(TabularInline):
     """Show what belongs to a row, to whoever sees the row; nobody changes it here."""
 
+    template = "admin/part.html"
     extra = 0
     can_delete = False
 

@@ -20,7 +20,9 @@ from tests.world import PASSWORD, confirm_again
 
 WIDE, NARROW = 1280, 390
 HEIGHT = 900
-_VIEWS = (("light", WIDE), ("light", NARROW), ("dark", NARROW), ("dark", WIDE))
+_PICTURED = (("light", WIDE), ("light", NARROW), ("dark", NARROW), ("dark", WIDE))
+# What a theme changes is colour alone, and a colour is the same in each width.
+_LOOKED_AT = (("light", WIDE), ("light", NARROW), ("dark", WIDE))
 SECONDS = 15
 """So long something that must come may take on a loaded machine."""
 
@@ -162,7 +164,7 @@ class Visitor:
     def look(self) -> None:
         """Assert what holds of every page, wide and narrow, light and dark."""
         self.page.wait_for_load_state()
-        found = [problem for scheme, width in _VIEWS for problem in self._looked_at(scheme, width)]
+        found = [problem for scheme, width in _LOOKED_AT for problem in self._looked_at(scheme, width)]
         self._turn("light", WIDE)
         found += self.complaints
         self.complaints.clear()
@@ -181,7 +183,6 @@ class Visitor:
             return
         if not self.page.evaluate("'axe' in window"):
             self.page.evaluate(AXE_SCRIPT)
-        # What a theme changes is colour alone.
         rules = [] if scheme == "light" else ["color-contrast"]
         for violation in self.page.evaluate(_AXE, rules):
             yield f"{where}: {violation}"
@@ -189,7 +190,7 @@ class Visitor:
     def picture(self, folder: Path, name: str) -> None:
         """Take a picture of the whole page in each width and theme."""
         self.page.wait_for_load_state()
-        for scheme, width in _VIEWS:
+        for scheme, width in _PICTURED:
             self._turn(scheme, width)
             self.page.screenshot(path=folder / f"{name}-{width}-{scheme}.png", full_page=True)
         self._turn("light", WIDE)

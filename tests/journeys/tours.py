@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from django.template.loader import render_to_string
 from django.urls import reverse
 
 from connectors.models import Connector, SyncRun
@@ -30,14 +31,22 @@ def signing_in(scene: Scene, newcomer: Newcomer) -> Iterator[Stop]:
         ("microsoft-error", reverse("socialaccount_login_error"), 401),
         ("consent-of-others", f"{reverse('consent-callback-partner')}?admin_consent=True", 200),
         ("error-404", "/nothing/here/", 404),
+        ("error-400", f"{reverse('account_login')}?{'x&' * 2000}", 400),
     ):
         visitor.open(path, status=status)
         yield name, visitor
-    visitor.open(reverse("account_login"))
-    visitor.page.get_by_label("Email").fill(MAREN)
-    visitor.page.get_by_label("Password").fill("not this one")
-    visitor.press("Sign in")
-    yield "sign-in-wrong", visitor
+    # No page of the portal answers so: what Chromium itself says of the status would be a complaint.
+    visitor.page.route("**/broken/", lambda route: route.fulfill(body=render_to_string("500.html")))
+    visitor.open("/broken/")
+    yield "error-500", visitor
+    for name, cookies in (("error-403-out-of-date", False), ("sign-in-wrong", True)):
+        visitor.open(reverse("account_login"))
+        visitor.page.get_by_label("Email").fill(MAREN)
+        visitor.page.get_by_label("Password").fill("not this one")
+        if not cookies:
+            visitor.context.clear_cookies()
+        visitor.press("Sign in")
+        yield name, visitor
 
 
 def own_pages(scene: Scene, newcomer: Newcomer) -> Iterator[Stop]:
@@ -56,6 +65,8 @@ def own_pages(scene: Scene, newcomer: Newcomer) -> Iterator[Stop]:
     ):
         visitor.open(path)
         yield name, visitor
+    visitor.open(reverse("partner:users", args=[scene.company(SABLE).slug]), status=404)
+    yield "own-error-404", visitor
 
 
 def _connected(scene: Scene) -> Connector:
