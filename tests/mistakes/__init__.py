@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from tests.mistakes import plan, reading, roster, signin, sync
+from tests.mistakes import plan, reading, roster, security, signin, sync
+from tests.mistakes.guards import guards
 from tests.mistakes.row import Mistake, Patch
 
-ALL: tuple[Mistake, ...] = (*reading.MISTAKES, *plan.MISTAKES, *sync.MISTAKES, *roster.MISTAKES, *signin.MISTAKES)
+ALL: tuple[Mistake, ...] = (
+    *reading.MISTAKES,
+    *plan.MISTAKES,
+    *sync.MISTAKES,
+    *roster.MISTAKES,
+    *signin.MISTAKES,
+    *security.MISTAKES,
+    *guards(),
+)
 
 TRAPS = range(1, 30)
 """The traps that concern reading, tokens, consent, sign-in or identity; what is left is about notifications."""
