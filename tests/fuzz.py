@@ -7,6 +7,7 @@ What a page reads is found in the source and on the page itself, so that a field
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import sys
@@ -261,7 +262,8 @@ def main(arguments: list[str]) -> int:
 
     from tests.test_isolation import all_urls
 
-    setup_test_environment()
+    setup_test_environment(debug=False)
+    logging.disable(logging.CRITICAL)
     connection.creation.create_test_db(verbosity=0, autoclobber=True)
     started, tried, broken = time.monotonic(), 0, 0
     with playing() as (tenant, visitors):

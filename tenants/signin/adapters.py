@@ -10,6 +10,7 @@ from smtplib import SMTPException
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core.context import request_context
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
@@ -20,6 +21,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.module_loading import import_string
 
+from pbportal.afterwards import afterwards
 from pbportal.sealed import Sealed, Unreadable
 from tenants.invitations import doubted
 from tenants.models import User
@@ -76,9 +78,15 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         account = getattr(user, "account", None)
         if not may_enter(user) or (account is not None and doubted([account.pk])):
             return
-        # A staff login without a password has an invitation waiting for it; the page looks the same in any case.
+        # A staff login without a password has an invitation waiting for it; the page looks the same in any case, and
+        # comes as fast: a mail server takes its time only when the page has left.
+        request = self.request
+        afterwards(request, lambda: self._send_reset(request, user, email, context))
+
+    def _send_reset(self, request: HttpRequest, user: User, email: str, context: dict[str, Any]) -> None:
         try:
-            super().send_password_reset_mail(user, email, context)
+            with request_context(request):
+                super().send_password_reset_mail(user, email, context)
         except (OSError, SMTPException) as failure:
             logger.warning("A mail to set a new password did not leave (%s).", type(failure).__name__)
 
