@@ -17,6 +17,8 @@ from connectors import lifecycle
 from connectors.attention import needs_of
 from connectors.lifecycle import Refused
 from connectors.models import Connector, PersonMark, SelectedGroup, SyncChange, SyncRule, SyncRun
+from connectors.views.fleet import acting
+from connectors.views.fleet import page as fleet
 from tenants.access import grants_anywhere, grants_at
 from tenants.admin import RecordAdmin, TenantScopedAdmin, site
 from tenants.models import User
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
     TabularInline = admin.TabularInline[Any, Any]
 else:
     TabularInline = admin.TabularInline
+
+site.add_page("", fleet.fleet, "index")
+site.add_page("fleet/actions/", acting.act, "fleet-actions")
 
 _COMPANY = ("company", admin.RelatedOnlyFieldListFilter)
 

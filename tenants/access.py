@@ -92,6 +92,30 @@ def grants_anywhere(user: Visitor) -> frozenset[Can]:
     return grants_in(user, account.company) if account else NOTHING
 
 
+class StaffGrants:
+    """Hold what a staff login may do at each partner, asked for once: for pages that act on many companies."""
+
+    def __init__(self, user: Visitor) -> None:
+        self._everywhere = NOTHING
+        self._at: dict[int, frozenset[Can]] = {}
+        if not isinstance(user, User) or not user.is_active or user.kind != LoginKind.STAFF:
+            return
+        if user.is_superuser:
+            self._everywhere = GRANTS[Role.OPERATOR]
+            return
+        roles = StaffMembership.objects.filter(user=user).values_list("partner", "role")
+        self._at = {partner: GRANTS[Role(role)] for partner, role in roles}
+
+    def at(self, partner_id: int) -> frozenset[Can]:
+        """Return what the login may do to a partner and its companies."""
+        return self._everywhere or self._at.get(partner_id, NOTHING)
+
+    @property
+    def anywhere(self) -> frozenset[Can]:
+        """Return what it may do at one partner at least."""
+        return self._everywhere.union(*self._at.values())
+
+
 class CompanyAccess:
     """Hold one login's way into one company; making it is the membership check.
 

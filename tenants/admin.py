@@ -12,9 +12,16 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, ForeignKey, Model, Q, QuerySet
 from django.forms import ModelChoiceField
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseNotAllowed,
+    HttpResponseRedirect,
+)
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, URLResolver, reverse
+from django.urls import URLPattern, URLResolver, path, reverse
 
 from tenants.access import CompanyAccess, grants_anywhere, grants_at, grants_over
 from tenants.audit import sentence_of
@@ -30,6 +37,7 @@ from tenants.models import (
     TenantQuerySet,
     User,
 )
+from tenants.portals import PARTNER, part_of, partner_navigation
 from tenants.roles import Can
 from tenants.roster import ACTS, Act, Refused, perform
 from tenants.states import AccountStatus
@@ -49,9 +57,23 @@ class PortalAdminSite(admin.AdminSite):
 
     site_header = "Partner portal"
     site_title = "Partner portal"
-    index_title = "Companies"
+    index_title = "Everything"
     site_url = None
     enable_nav_sidebar = False
+
+    def __init__(self, name: str = "admin") -> None:
+        super().__init__(name)
+        self._pages: list[URLPattern] = []
+
+    def add_page(self, route: str, view: Callable[..., HttpResponseBase], name: str) -> None:
+        """Put a page of our own on the site, for staff alone; one named as a stock page stands in its place."""
+        self._pages.append(path(route, self.admin_view(view), name=name))
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        match = request.resolver_match
+        words = (match.url_name or "").split("_") if match else []
+        at = part_of(words[1]) if len(words) == 3 else ""
+        return {**super().each_context(request), "navigation": partner_navigation(at), "portal": PARTNER}
 
     def has_permission(self, request: HttpRequest) -> bool:
         return request.user.is_active and request.user.is_staff
@@ -79,7 +101,8 @@ class PortalAdminSite(admin.AdminSite):
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
         # View-on-site looks up any row of any model, whosever it is.
-        return [url for url in super().get_urls() if getattr(url, "name", None) != "view_on_site"]
+        gone = {"view_on_site", *(page.name for page in self._pages)}
+        return [*self._pages, *(url for url in super().get_urls() if getattr(url, "name", None) not in gone)]
 
 
 site = PortalAdminSite(name="admin")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
@@ -13,8 +13,9 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from tenants.access import CompanyAccess, company_access
-from tenants.models import User
+from tenants.models import Account, User
 from tenants.roles import Can
+from tenants.states import AccountStatus
 
 P = ParamSpec("P")
 
@@ -69,36 +70,105 @@ class Place:
         return render(request, template, frame | context, status=status)
 
 
-_TABS = (("Users", "users"), ("Groups", "groups"), ("Integrations", "connectors"))
-"""The pages of a company; the partner portal calls the last one Connectors, as the product does."""
+@dataclass(frozen=True, slots=True)
+class _Tab:
+    """Hold one of a company's pages: its name, what each portal calls it, and the right to be offered it."""
+
+    name: str
+    in_partner: str
+    in_business: str
+    right: Can | None = Can.SEE
 
 
-def _frame(place: Place, at: str) -> dict[str, Sequence[Entry]]:
-    pages = [(label, name) for label, name in _TABS if name == "connectors" or place.access.may(Can.SEE)]
+_TABS = (
+    _Tab("users", "Users", "Users"),
+    _Tab("groups", "Groups", "Groups"),
+    _Tab("connectors", "Connectors", "Integrations", right=None),
+)
+"""A company's pages in their order: tabs in the partner portal, the navigation in the user portal."""
+
+
+def _frame(place: Place, at: str) -> dict[str, Any]:
+    tabs = [tab for tab in _TABS if tab.right is None or place.access.may(tab.right)]
     if place.portal is USER:
-        return {"navigation": [Entry(label, place.url(name), name == at) for label, name in pages], "tabs": []}
-    home = reverse("admin:index")
+        navigation = [Entry(tab.in_business, place.url(tab.name), tab.name == at) for tab in tabs]
+        return {"navigation": navigation, "tabs": []}
     companies = reverse("admin:tenants_company_changelist")
     company = place.access.company
     return {
         "navigation": partner_navigation("companies"),
-        "tabs": [
-            Entry("Connectors" if name == "connectors" else label, place.url(name), name == at) for label, name in pages
-        ],
-        "crumbs": [Entry("Partner portal", home), Entry("Companies", companies), Entry(company.name, "")],
+        "tabs": [Entry(tab.in_partner, place.url(tab.name), tab.name == at) for tab in tabs],
+        "crumbs": [Entry("Companies", companies), Entry(company.name, "")],
+        "licences": licences_of(place.access),
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Licences:
+    """Hold how many licences are in use, and of how many: None where they are unlimited."""
+
+    used: int
+    total: int | None
+
+    @property
+    def over(self) -> bool:
+        """Say whether more are in use than there are."""
+        return self.total is not None and self.used > self.total
+
+    @property
+    def full(self) -> bool:
+        """Say whether none is left."""
+        return self.total is not None and self.used >= self.total
+
+    @property
+    def percent(self) -> int:
+        """Return the part in use, for a meter."""
+        return min(100, round(100 * self.used / self.total)) if self.total else 100 if self.full else 0
+
+
+def licences_of(access: CompanyAccess) -> Licences | None:
+    """Return a company's licences in use; None for who may not see its accounts."""
+    if not access.may(Can.SEE):
+        return None
+    used = access.of(Account).filter(status=AccountStatus.ACTIVE).count()
+    return Licences(used, access.company.licences)
+
+
+PARTNER_PAGES = (
+    ("fleet", "Fleet", "admin:index"),
+    ("companies", "Companies", "admin:tenants_company_changelist"),
+    ("activity", "Activity", "admin:tenants_auditentry_changelist"),
+    ("staff", "Staff", "admin:tenants_staffmembership_changelist"),
+)
+"""The partner portal's navigation: it follows the work, not the models."""
+
+_PART_OF_MODEL = {
+    "auditentry": "activity",
+    "staffmembership": "staff",
+    "partner": "staff",
+    "company": "companies",
+    "account": "companies",
+    "group": "companies",
+    "groupmembership": "companies",
+}
 
 
 def partner_navigation(at: str) -> list[Entry]:
     """Return the partner portal's navigation; `at` is the part the page stands in."""
-    pages = (
-        ("Companies", "companies", "admin:tenants_company_changelist"),
-        ("Connectors", "connectors", "admin:connectors_connector_changelist"),
-        ("Runs", "runs", "admin:connectors_syncrun_changelist"),
-        ("Staff", "staff", "admin:tenants_staffmembership_changelist"),
-        ("Activity", "activity", "admin:tenants_auditentry_changelist"),
-    )
-    return [Entry(label, reverse(name), key == at) for label, key, name in pages]
+    return [Entry(label, reverse(name), key == at) for key, label, name in PARTNER_PAGES]
+
+
+def render_partner(
+    request: HttpRequest, template: str, context: dict[str, Any], *, at: str, status: int = 200
+) -> HttpResponse:
+    """Render a page of the partner portal that stands in no company; `at` names the part of the navigation."""
+    frame = {"portal": PARTNER, "navigation": partner_navigation(at)}
+    return render(request, template, frame | context, status=status)
+
+
+def part_of(model: str) -> str:
+    """Return the part of the navigation under which the plain pages of a model stand, by its lower-case name."""
+    return _PART_OF_MODEL.get(model, "fleet")
 
 
 def place_page(

@@ -262,7 +262,9 @@ EXPECTATIONS: dict[str, Expected] = {
     **SIGNING_IN,
     "healthz": Expected(everybody(200), everybody(405)),
     "readyz": Expected(everybody("200 or 503"), everybody(405)),
-    "admin:index": Expected(STAFF_OK, STAFF_OK),
+    "admin:index": Expected(STAFF_OK, STAFF_405),
+    # Back to the list, with a word about what was done, or that nothing was ticked.
+    "admin:fleet-actions": Expected(STAFF_405, partner_portal(HOME, HOME, HOME, 403, HOME)),
     "admin:login": Expected(NO_PARTNER_PORTAL, NO_PARTNER_PORTAL),
     "admin:logout": Expected(
         everybody(HOME) | dict.fromkeys(STAFF, 405), everybody(HOME) | dict.fromkeys(STAFF, LOGIN)
@@ -351,6 +353,10 @@ POSTED: dict[str, Callable[[Tenant], dict[str, Any]]] = {
     "admin:connectors_connector_changelist": lambda tenant: {
         "action": "pause",
         "_selected_action": [tenant.row("connectors.connector").pk],
+    },
+    "admin:fleet-actions": lambda tenant: {
+        "action": "pause",
+        "selected": [tenant.row("connectors.connector").pk],
     },
     "admin:tenants_company_change": lambda tenant: {"name": "Taken over", "licences": "1"},
     "admin:tenants_company_add": lambda tenant: {"name": "Planted", "partner": tenant.company.partner_id},

@@ -11,14 +11,14 @@ from connectors.attention import Need, needs_of
 from connectors.models import Connector, SyncRun
 from connectors.states import Attention, ChangeKind, ConnectorStatus, Outcome, RunState
 
-_TONES = {
+TONES = {
     ConnectorStatus.SETUP_INCOMPLETE: ("wait", "circle-dashed"),
     ConnectorStatus.WAITING: ("wait", "clock"),
     ConnectorStatus.CONNECTED: ("ok", "check-circle"),
     ConnectorStatus.UNAUTHORIZED: ("bad", "lock-alert"),
     ConnectorStatus.REMOVED: ("idle", "minus-circle"),
 }
-_ICONS = {
+ICONS = {
     Attention.HELD: "held",
     Attention.SYNC_GROUP_MISSING: "users-missing",
     Attention.SYNC_GROUP_UNREADABLE: "users-missing",
@@ -58,8 +58,8 @@ def show(connectors: Collection[Connector], now: datetime) -> list[Shown]:
     return [
         Shown(
             connector,
-            *_TONES[ConnectorStatus(connector.status)],
-            [(_ICONS.get(need.attention, "warning"), need) for need in needs_of(connector, now)],
+            *TONES[ConnectorStatus(connector.status)],
+            [(ICONS.get(need.attention, "warning"), need) for need in needs_of(connector, now)],
             upcoming.get(connector.pk),
             connector.lease_until is not None and connector.lease_until > now,
         )

@@ -22,3 +22,29 @@ document.addEventListener("keydown", (event) => {
   menu.open = false;
   menu.querySelector("summary").focus();
 });
+
+// A list whose rows are ticked: a box that ticks them all, and how many are.
+for (const form of document.querySelectorAll("form[data-ticks]")) {
+  const boxes = [...form.querySelectorAll("tbody input[type=checkbox][name=selected]")];
+  const all = form.querySelector("[data-tick-all]");
+  const said = form.querySelector("[data-ticked]");
+  const every = form.querySelector("input[name=everything]");
+  const tell = () => {
+    const count = boxes.filter((box) => box.checked).length;
+    if (all) {
+      all.checked = boxes.length > 0 && count === boxes.length;
+      all.indeterminate = count > 0 && count < boxes.length;
+    }
+    if (said) said.textContent = every && every.checked ? "All" : `${count} ${said.dataset.ticked}`;
+  };
+  if (all) {
+    all.hidden = false;
+    all.addEventListener("change", () => {
+      for (const box of boxes) box.checked = all.checked;
+      tell();
+    });
+  }
+  form.addEventListener("change", tell);
+  window.addEventListener("pageshow", tell);
+  tell();
+}
