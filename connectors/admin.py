@@ -29,6 +29,7 @@ else:
     TabularInline = admin.TabularInline
 
 site.add_page("", fleet.fleet, "index")
+site.add_page("fleet.csv", fleet.as_csv, "fleet-csv")
 site.add_page("fleet/actions/", acting.act, "fleet-actions")
 
 _COMPANY = ("company", admin.RelatedOnlyFieldListFilter)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import IntEnum
 
 from connectors.states import Attention, ConnectorStatus, Outcome, RunState
@@ -69,6 +69,7 @@ _OF_ATTENTION = {
     Attention.SPARED: Concern.SPARED,
     Attention.FAILED: Concern.FAILED,
     Attention.LICENCES_SHORT: Concern.LICENCES_SHORT,
+    Attention.SECRET_ENDED: Concern.SECRET_ENDED,
     Attention.SECRET_EXPIRES: Concern.SECRET_ENDS,
     Attention.UNREACHABLE: Concern.UNREACHABLE,
     Attention.GROUP_UNREADABLE: Concern.GROUP_UNREADABLE,
@@ -85,27 +86,20 @@ _OF_STATUS = {
 }
 
 
-def concern_of(attention: Attention, secret_days: int | None) -> Concern:
-    """Return what an attention is listed as; a secret that has ended is worse than one that will."""
-    if attention is Attention.SECRET_EXPIRES and secret_days is not None and secret_days < 0:
-        return Concern.SECRET_ENDED
+def concern_of(attention: Attention) -> Concern:
+    """Return what an attention is listed as."""
     # An attention that was named after this table was made still needs somebody's eye.
     return _OF_ATTENTION.get(attention, Concern.OTHER)
 
 
-def worst(status: ConnectorStatus | None, attention: Iterable[Attention], secret_days: int | None) -> Concern:
+def worst(status: ConnectorStatus | None, attention: Iterable[Attention]) -> Concern:
     """Return what a connector is listed for: the worst of its status and its attention.
 
     None stands for a company without a connector.
     """
     if status is None:
         return Concern.NO_CONNECTOR
-    return min([_OF_STATUS[status], *(concern_of(one, secret_days) for one in attention)])
-
-
-def days_left(expires_on: date | None, today: date) -> int | None:
-    """Return the days until a client secret ends, negative ones after that; None where nobody gave the day."""
-    return None if expires_on is None else (expires_on - today).days
+    return min([_OF_STATUS[status], *map(concern_of, attention)])
 
 
 # The figures
@@ -115,7 +109,8 @@ def days_left(expires_on: date | None, today: date) -> int | None:
 class Facts:
     """Hold what the figures count of one line: a connector, or a company without one.
 
-    `company` tells which lines belong together. `pending` waits for a person, `waiting` for a licence; they, `active`
+    `company` tells which lines belong together. `secret_days` is how long what it signs in with is good for, negative
+    once it has ended, None where nobody told. `pending` waits for a person, `waiting` for a licence; they, `active`
     and `licences` are the company's.
     """
 
@@ -132,7 +127,7 @@ class Facts:
     @property
     def concern(self) -> Concern:
         """Return what the line is listed for."""
-        return worst(self.status, self.attention, self.secret_days)
+        return worst(self.status, self.attention)
 
     @property
     def short(self) -> bool:

@@ -264,6 +264,7 @@ EXPECTATIONS: dict[str, Expected] = {
     "readyz": Expected(everybody("200 or 503"), everybody(405)),
     "admin:index": Expected(STAFF_OK, STAFF_405),
     # Back to the list, with a word about what was done, or that nothing was ticked.
+    "admin:fleet-csv": Expected(STAFF_OK, STAFF_405),
     "admin:fleet-actions": Expected(STAFF_405, partner_portal(HOME, HOME, HOME, 403, HOME)),
     "admin:login": Expected(NO_PARTNER_PORTAL, NO_PARTNER_PORTAL),
     "admin:logout": Expected(
@@ -480,6 +481,7 @@ def test_a_url_answers_everybody_as_declared_and_tells_nobody_of_others(url: Url
         writes.clear()
         with _undone(), connection.execute_wrapper(_remembering(writes)):
             response = getattr(clients[visitor], method)(_path(url, tenant), data)
+            body = b"".join(response.streaming_content) if response.streaming else response.content
             changed = owners_of_changes(before, rows_of_everybody()) if writes else set()
         line = f"{method} {name} by {visitor}"
         seen[line] = _answer(response)
@@ -490,7 +492,7 @@ def test_a_url_answers_everybody_as_declared_and_tells_nobody_of_others(url: Url
         # A company user has no right to the page: whose row is named does not come to matter.
         named = NAMING & {*url.arguments} and not (own is Standing.COMPANY_USER and url.key.startswith("business:"))
         wanted[line] = _expected(answers, standings[name] if named else own, seen[line])
-        told = f"{response.content.decode(errors='replace')} {response.headers}".lower()
+        told = f"{body.decode(errors='replace')} {response.headers}".lower()
         # Who is sent to sign in brings the address they asked for.
         told = told.replace(_path(url, tenant).lower(), "") if seen[line] == LOGIN else told
         assert [word for word in scene.forbidden(visitor) if word.lower() in told] == [], line

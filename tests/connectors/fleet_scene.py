@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from django.db import connection
-from django.http import HttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -91,6 +92,12 @@ class Fleet:
         """Return the companies that the page lists, in their order."""
         parts = self.get(f"/partner/{query}", client).context["parts"]
         return [one.line.company.name for part in parts for one in part.lines]
+
+    def csv(self, query: str = "") -> str:
+        """Return the text of the download, without its mark."""
+        answer = self.client.get(f"/partner/fleet.csv{query}")
+        assert isinstance(answer, StreamingHttpResponse)
+        return b"".join(cast("Iterator[bytes]", answer.streaming_content)).decode("utf-8-sig")
 
     def act(self, action: str, *rows: Connector, client: Client | None = None, query: str = "", **more: str) -> str:
         """Press a button for the ticked ones; return what the page says then."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -23,7 +23,6 @@ from connectors.fleet import (
     bars_of,
     concern_of,
     counts_in,
-    days_left,
     figures_of,
     words_of,
     worst,
@@ -44,57 +43,50 @@ FINE = Facts(
 )
 
 CELLS = [
-    # status, attention, days until the secret ends → what it is listed for, and in which part
-    ("unauthorized", [], 200, Concern.UNAUTHORIZED, Group.NOW),
-    ("unauthorized", ["held", "paused"], 200, Concern.UNAUTHORIZED, Group.NOW),
-    ("connected", ["credentials_unreadable"], 200, Concern.CREDENTIALS_UNREADABLE, Group.NOW),
-    ("connected", ["secret_expires"], -1, Concern.SECRET_ENDED, Group.NOW),
-    ("connected", ["sync_group_missing", "skipped"], 200, Concern.SYNC_GROUP_MISSING, Group.NOW),
-    ("connected", ["sync_group_unreadable"], 200, Concern.SYNC_GROUP_UNREADABLE, Group.NOW),
-    ("connected", ["held", "sync_group_empty"], 200, Concern.SYNC_GROUP_EMPTY, Group.NOW),
-    ("connected", ["skipped", "held"], 200, Concern.HELD, Group.NOW),
-    ("connected", ["spared"], 200, Concern.SPARED, Group.NOW),
-    ("connected", ["failed", "licences_short"], 200, Concern.FAILED, Group.NOW),
-    ("connected", ["licences_short", "secret_expires"], 5, Concern.LICENCES_SHORT, Group.NOW),
-    ("connected", ["secret_expires", "unreachable"], 5, Concern.SECRET_ENDS, Group.WATCH),
-    ("connected", ["secret_expires"], 0, Concern.SECRET_ENDS, Group.WATCH),
-    ("connected", ["throttled", "unreachable"], 200, Concern.UNREACHABLE, Group.WATCH),
-    ("connected", ["skipped", "group_unreadable"], 200, Concern.GROUP_UNREADABLE, Group.WATCH),
-    ("connected", ["paused", "skipped"], 200, Concern.SKIPPED, Group.WATCH),
-    ("connected", ["paused", "throttled"], 200, Concern.THROTTLED, Group.WATCH),
-    ("connected", ["paused"], 200, Concern.PAUSED, Group.WATCH),
-    ("waiting", ["paused"], None, Concern.PAUSED, Group.WATCH),
-    ("setup_incomplete", [], None, Concern.SETUP_INCOMPLETE, Group.WATCH),
-    (None, [], None, Concern.NO_CONNECTOR, Group.WATCH),
-    ("waiting", [], None, Concern.WAITING, Group.FINE),
-    ("connected", [], None, Concern.CONNECTED, Group.FINE),
-    ("removed", [], None, Concern.REMOVED, Group.FINE),
+    # status, attention → what it is listed for, and in which part
+    ("unauthorized", [], Concern.UNAUTHORIZED, Group.NOW),
+    ("unauthorized", ["held", "secret_ended", "paused"], Concern.UNAUTHORIZED, Group.NOW),
+    ("connected", ["credentials_unreadable", "held"], Concern.CREDENTIALS_UNREADABLE, Group.NOW),
+    ("connected", ["secret_ended", "sync_group_missing"], Concern.SECRET_ENDED, Group.NOW),
+    ("connected", ["sync_group_missing", "skipped"], Concern.SYNC_GROUP_MISSING, Group.NOW),
+    ("connected", ["sync_group_unreadable", "held"], Concern.SYNC_GROUP_UNREADABLE, Group.NOW),
+    ("connected", ["held", "sync_group_empty"], Concern.SYNC_GROUP_EMPTY, Group.NOW),
+    ("connected", ["skipped", "held", "spared"], Concern.HELD, Group.NOW),
+    ("connected", ["spared", "failed"], Concern.SPARED, Group.NOW),
+    ("connected", ["failed", "licences_short"], Concern.FAILED, Group.NOW),
+    ("connected", ["licences_short", "secret_expires"], Concern.LICENCES_SHORT, Group.NOW),
+    ("connected", ["secret_expires", "unreachable"], Concern.SECRET_ENDS, Group.WATCH),
+    ("connected", ["throttled", "unreachable", "group_unreadable"], Concern.UNREACHABLE, Group.WATCH),
+    ("connected", ["skipped", "group_unreadable"], Concern.GROUP_UNREADABLE, Group.WATCH),
+    ("connected", ["paused", "skipped", "throttled"], Concern.SKIPPED, Group.WATCH),
+    ("connected", ["paused", "throttled"], Concern.THROTTLED, Group.WATCH),
+    ("connected", ["paused"], Concern.PAUSED, Group.WATCH),
+    ("waiting", ["paused"], Concern.PAUSED, Group.WATCH),
+    ("setup_incomplete", [], Concern.SETUP_INCOMPLETE, Group.WATCH),
+    (None, [], Concern.NO_CONNECTOR, Group.WATCH),
+    ("waiting", [], Concern.WAITING, Group.FINE),
+    ("connected", [], Concern.CONNECTED, Group.FINE),
+    ("removed", [], Concern.REMOVED, Group.FINE),
 ]
 
 
-@pytest.mark.parametrize(("status", "attention", "days", "concern", "group"), CELLS)
+@pytest.mark.parametrize(("status", "attention", "concern", "group"), CELLS)
 def test_what_a_connector_is_listed_for(
-    status: str | None, attention: list[str], days: int | None, concern: Concern, group: Group
+    status: str | None, attention: list[str], concern: Concern, group: Group
 ) -> None:
-    found = worst(ConnectorStatus(status) if status else None, [Attention(one) for one in attention], days)
+    found = worst(ConnectorStatus(status) if status else None, [Attention(one) for one in attention])
     assert (found, found.group) == (concern, group)
 
 
 def test_every_attention_and_every_status_has_its_place() -> None:
-    assert {concern_of(one, 5) for one in Attention} & {Concern.OTHER} == set()
-    assert {worst(status, [], None) for status in ConnectorStatus} == {
+    assert Concern.OTHER not in {concern_of(one) for one in Attention}
+    assert {worst(status, []) for status in ConnectorStatus} == {
         Concern.SETUP_INCOMPLETE,
         Concern.WAITING,
         Concern.CONNECTED,
         Concern.UNAUTHORIZED,
         Concern.REMOVED,
     }
-
-
-def test_the_days_until_a_secret_ends() -> None:
-    today = date(2026, 11, 23)
-    days = [days_left(one, today) for one in (None, date(2026, 11, 22), today, date(2026, 12, 23))]
-    assert days == [None, -1, 0, 30]
 
 
 # The figures
@@ -124,7 +116,7 @@ def test_which_figures_a_connector_counts_in(changes: dict[str, Any], counted: s
 
 def test_figures_count_a_company_once_however_many_connectors_it_has() -> None:
     held = replace(FINE, held=4, attention=frozenset({Attention.HELD}))
-    ended = replace(FINE, company=2, secret_days=-1, attention=frozenset({Attention.SECRET_EXPIRES}), licences=None)
+    ended = replace(FINE, company=2, secret_days=-1, attention=frozenset({Attention.SECRET_ENDED}), licences=None)
     none = replace(FINE, company=3, status=None, secret_days=None, active=5, pending=2, waiting=1, licences=10)
     found = figures_of([FINE, held, ended, none])
     assert found.lines == {CONNECTED: 3, ATTENTION: 2, APPROVAL: 2, SECRETS: 1, ACCOUNTS: 4, SHORT: 1}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 from datetime import timedelta
 
@@ -98,7 +100,7 @@ FOUND = {
     "?status=none": ["Gone Away", "Never Installed"],
     "?status=removed": ["Gone Away"],
     "?attention=paused": ["Meridian Legal"],
-    "?attention=secret_expires": ["Kestrel Architects", "Oakhaven Trust"],
+    "?attention=secret_expires": ["Oakhaven Trust"],
     "?secret=ended": ["Kestrel Architects"],
     "?secret=7": ["Kestrel Architects", "Oakhaven Trust"],
     "?secret=unknown&status=waiting": ["Haddad and Sons"],
@@ -162,6 +164,19 @@ def test_a_strip_tells_its_bars_apart_by_their_height() -> None:
         "s-warn": "15",
         "s-bad": "20",
     }
+
+
+def test_the_csv_holds_what_the_filter_finds_and_nothing_that_a_spreadsheet_executes(fleet: Fleet) -> None:
+    a_fleet_of_all_kinds(fleet)
+    make_connector(make_company(make_partner("Northgate Systems"), "Quarrystone Legal"))
+    make_connector(fleet.company("=HYPERLINK(evil)", slug="evil"), people=1, name="+1")
+    rows = list(csv.reader(io.StringIO(fleet.csv())))
+    assert [row[0] for row in rows[1:]] == [*WORST_FIRST[:-1], "'=HYPERLINK(evil)", "Fjordlys Energi"]
+    assert {len(row) for row in rows} == {len(rows[0])}
+    columns = dict(zip(rows[0], rows[-2], strict=True))
+    assert (columns["Connector"], columns["Status"], columns["Accounts"]) == ("'+1", "Connected", "1")
+    held = list(csv.DictReader(io.StringIO(fleet.csv("?show=approval"))))
+    assert [(row["Company"], row["Held"]) for row in held] == [("Brightwater Logistics", "2")]
 
 
 def test_an_empty_fleet_says_what_will_be_there_and_the_first_step(fleet: Fleet) -> None:
@@ -256,4 +271,6 @@ def test_the_page_costs_the_same_for_few_companies_and_for_three_hundred(fleet: 
     assert fleet.queries("/partner/") == few
     assert fleet.queries("/partner/?show=connected&q=company&page=2") == few
     assert few <= 15
+    many = fleet.queries("/partner/fleet.csv?q=company")
+    assert fleet.queries("/partner/fleet.csv?q=kestrel") == many
     assert "Fine 42 of 302 on this page" in text_of(fleet.get())

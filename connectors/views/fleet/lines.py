@@ -11,8 +11,8 @@ from django.db.models import Count, Max
 from django.http import QueryDict
 from django.urls import reverse
 
-from connectors.attention import Need, needs_of
-from connectors.fleet import FIGURES, Concern, Facts, Group, concern_of, counts_in, days_left
+from connectors.attention import Need, credential_of, days_left, needs_of
+from connectors.fleet import FIGURES, Concern, Facts, Group, concern_of, counts_in
 from connectors.models import AccountLink, Connector, PersonMark
 from connectors.states import Attention, ConnectorStatus, MarkKind
 from connectors.views.shown import ICONS, TONES
@@ -113,12 +113,12 @@ class _Counted:
         self, company: Company, connector: Connector | None, now: datetime, removed_at: datetime | None = None
     ) -> Line:
         needs = tuple(needs_of(connector, now)) if connector else ()
-        expires = connector.secret_expires_on if connector else None
+        expires = credential_of(connector).expires_on if connector else None
         facts = Facts(
             company=company.pk,
             status=ConnectorStatus(connector.status) if connector else None,
             attention=frozenset(need.attention for need in needs),
-            secret_days=days_left(expires, now.date()),
+            secret_days=None if expires is None else days_left(expires, now),
             held=self.held.get(connector.pk, 0) if connector else 0,
             pending=self.pending.get((company.pk, PendingReason.RULE), 0),
             waiting=self.pending.get((company.pk, PendingReason.LICENCE), 0),
@@ -221,7 +221,7 @@ def said_of(line: Line, grants: StaffGrants) -> Said:
         return Said("idle", "clock", "The first sync is next", "It begins within five minutes.")
     if concern is Concern.REMOVED:
         return Said("idle", "trash", f"Removed on {_day(row.removed_at)}", "Its accounts stay, managed by PB.")
-    needs = sorted(line.needs, key=lambda need: concern_of(need.attention, line.facts.secret_days))
+    needs = sorted(line.needs, key=lambda need: concern_of(need.attention))
     if not needs:
         return Said("", "", "", "")
     first, *rest = needs
@@ -250,9 +250,9 @@ def _tone(concern: Concern) -> str:
 
 _STEPS: Mapping[Concern, tuple[str, str, Can]] = {
     Concern.UNAUTHORIZED: ("Verify the connection", "step-auth", Can.RUN_CONNECTORS),
-    Concern.CREDENTIALS_UNREADABLE: ("Enter the secret again", "step-auth", Can.RUN_CONNECTORS),
-    Concern.SECRET_ENDED: ("Enter a new secret", "step-auth", Can.RUN_CONNECTORS),
-    Concern.SECRET_ENDS: ("Replace the secret", "step-auth", Can.RUN_CONNECTORS),
+    Concern.CREDENTIALS_UNREADABLE: ("Mend it on Azure Auth", "step-auth", Can.RUN_CONNECTORS),
+    Concern.SECRET_ENDED: ("Replace it", "step-auth", Can.RUN_CONNECTORS),
+    Concern.SECRET_ENDS: ("Replace it", "step-auth", Can.RUN_CONNECTORS),
     Concern.SYNC_GROUP_MISSING: ("Choose another group", "step-groups", Can.RULE_CONNECTORS),
     Concern.SYNC_GROUP_UNREADABLE: ("See the groups", "step-groups", Can.RUN_CONNECTORS),
     Concern.SYNC_GROUP_EMPTY: ("See the groups", "step-groups", Can.RUN_CONNECTORS),

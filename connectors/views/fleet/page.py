@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
@@ -24,6 +24,7 @@ from tenants.access import StaffGrants
 from tenants.models import User
 from tenants.portals import render_partner
 from tenants.roles import Can
+from tenants.sheets import sheet
 
 PAGE = 50
 
@@ -104,6 +105,7 @@ def fleet(request: HttpRequest) -> HttpResponse:
         "attentions": list(Attention),
         "secrets": [Choice(value, label) for value, label in SECRET_CHOICES.items()],
         "partners": _partners(everything),
+        "csv_url": f"{reverse('admin:fleet-csv')}{f'?{query}' if query else ''}",
         "actions_url": f"{reverse('admin:fleet-actions')}{f'?{query}' if query else ''}",
         "tickable": sum(line.connector is not None and _may_run(line, grants) for line in lines),
         "may_run": Can.RUN_CONNECTORS in grants.anywhere,
@@ -111,6 +113,38 @@ def fleet(request: HttpRequest) -> HttpResponse:
         "may_rule": Can.RULE_CONNECTORS in grants.anywhere,
     }
     return render_partner(request, "connectors/fleet/page.html", context, at="fleet")
+
+
+_HEADS = (
+    *("Company", "Partner", "Connector", "Tenant", "Status", "Status since", "Needs a person for", "Why", "Held"),
+    *("Last sync", "Next sync", "Accounts", "Licences used", "Licences", "Secret ends", "Sync group"),
+)
+
+
+@require_safe
+def as_csv(request: HttpRequest) -> HttpResponseBase:
+    """Return what the filter finds as a CSV, all pages of it, in the same order."""
+    user, now = staff_of(request), timezone.now()
+    wanted = Wanted.of(request.GET)
+    lines = [line for line in lines_of(user, now, removed=wanted.removed) if wanted.fits(line)]
+    upcoming = schedule.next_runs([line.connector.pk for line in lines if line.connector])
+    return sheet(f"fleet-{now:%Y-%m-%d}", _HEADS, (_row(line, upcoming) for line in lines))
+
+
+def _row(line: Line, upcoming: Mapping[int, datetime]) -> Sequence[object]:
+    row, facts, company = line.connector, line.facts, line.company
+    licences = "unlimited" if facts.licences is None else facts.licences
+    named = company.name, company.partner.name
+    if row is None:
+        return *named, "", "", line.status, "", "", "", 0, "", "", line.accounts, facts.active, licences, "", ""
+    sentences = [row.status_sentence] if row.status == ConnectorStatus.UNAUTHORIZED else []
+    return (
+        *(*named, row.name, row.tenant, line.status, row.status_since),
+        ", ".join(need.attention.label for need in line.needs),
+        " ".join([*sentences, *(need.sentence for need in line.needs)]),
+        *(facts.held, row.last_success_at, upcoming.get(row.pk), line.accounts, facts.active, licences),
+        *(row.secret_expires_on, row.sync_group_name),
+    )
 
 
 def without(query: QueryDict, *names: str) -> str:
