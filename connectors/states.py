@@ -75,6 +75,7 @@ class RunTrigger(Labelled):
     COMMAND = "command", "Command"
     APPROVAL = "approval", "Approval"
     PREVIEW = "preview", "Preview"
+    PUT_RIGHT = "put_right", "Put right"
 
 
 class RunState(Labelled):

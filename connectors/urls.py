@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from connectors.views import choosing, consent, pages, removing, ruling, wizard
+from connectors.views import choosing, consent, pages, removing, righting, ruling, wizard
 
 urlpatterns = [
     path("", pages.home, name="home"),
@@ -24,4 +24,5 @@ urlpatterns = [
     path("connectors/<int:connector_id>/runs/", pages.runs, name="runs"),
     path("connectors/<int:connector_id>/remove/", removing.remove, name="remove"),
     path("runs/<int:run_id>/", pages.run, name="run"),
+    path("runs/<int:run_id>/put-right/", righting.put_right, name="put-right"),
 ]

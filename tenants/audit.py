@@ -68,7 +68,7 @@ def record(
         company_name=company.name if company else "",
         partner_id=company.partner_id if company else partner.pk if partner else None,
         actor=actor if isinstance(actor, User) else None,
-        actor_label=_label(actor)[:LABEL_LENGTH],
+        actor_label=label_of(actor)[:LABEL_LENGTH],
         action=action.code,
         subject=subject[:SUBJECT_LENGTH],
         detail=dict(detail),
@@ -86,7 +86,8 @@ def sentence_of(entry: AuditEntry) -> str:
     )
 
 
-def _label(actor: Actor) -> str:
+def label_of(actor: Actor) -> str:
+    """Return how an entry names who did it."""
     if isinstance(actor, str):
         return actor
     return f"{actor.name} ({actor.email})" if actor.name else actor.email

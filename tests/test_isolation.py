@@ -307,6 +307,7 @@ EXPECTATIONS: dict[str, Expected] = {
     **company_pages("connector", (SETUP, SETUP, SETUP, 200, SETUP, 403)),
     **company_pages("runs", who_sees(200)),
     **company_pages("run", who_sees(200)),
+    **company_pages("put-right", who_rules(200), who_rules("…/runs/#/put-right/")),
     **company_pages("remove", who_rules(AGAIN), who_rules(AGAIN)),
     **company_pages("install", who_runs(200), who_runs("…/connectors/install/")),
     **company_pages("setup", who_runs(f"{SETUP}azure/")),

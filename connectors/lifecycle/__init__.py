@@ -30,6 +30,7 @@ from connectors.lifecycle.life import activate, pause, remove, resume, synchroni
 from connectors.lifecycle.proof import prove, verify
 from connectors.lifecycle.removal import Removal, removal_of
 from connectors.lifecycle.replacing import replace_secret, use_certificate
+from connectors.lifecycle.righting import Changed, has_losses, put_right, remedy_of
 from connectors.lifecycle.setup import Setup, carry_out, differences, prepare, twin_of
 from tenants.roles import Can
 
@@ -50,6 +51,7 @@ ACTS: dict[str, Can] = {
     "save_limits": Can.RULE_CONNECTORS,
     "regenerate_token": Can.RULE_CONNECTORS,
     "remove": Can.RULE_CONNECTORS,
+    "put_right": Can.RULE_CONNECTORS,
 }
 """The right that each act needs in the connector's company; choosing groups and rules, see `right_for_…`."""
 
@@ -57,6 +59,7 @@ __all__ = [
     "ACTS",
     "LIMITS",
     "SETTINGS",
+    "Changed",
     "Refused",
     "Removal",
     "Returned",
@@ -71,13 +74,16 @@ __all__ = [
     "differences",
     "finish_consent",
     "forget_certificate",
+    "has_losses",
     "install",
     "make_certificate",
     "new_token",
     "pause",
     "prepare",
     "prove",
+    "put_right",
     "regenerate_token",
+    "remedy_of",
     "removal_of",
     "remove",
     "replace_secret",

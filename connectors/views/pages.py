@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET, require_POST
 from connectors import lifecycle
 from connectors.models import Connector, SyncChange, SyncRun
 from connectors.states import ConnectorStatus, Outcome, RunState
+from connectors.views.righting import put_right_url
 from connectors.views.shown import show, summary
 from tenants.portals import Place, place_page
 from tenants.roles import Can
@@ -192,6 +193,7 @@ def run(request: HttpRequest, place: Place, run_id: int) -> HttpResponse:
         "outcome": outcome,
         "q": word,
         "self_url": place.url("run", run_id=row.pk),
+        "put_right_url": put_right_url(place, row),
         "connector": row.connector,
         "connector_url": place.url("connector", connector_id=row.connector_id),
         "tabs_of_connector": tabs(place, row.connector, "runs"),

@@ -6,13 +6,14 @@ from collections.abc import Callable
 
 from django.urls import reverse
 
+from connectors import decisions
 from connectors.models import Connector
 from connectors.states import ConnectorStatus
 from tenants.models import Account
-from tenants.states import ManagedBy
+from tenants.states import AccountStatus, ManagedBy
 from tests.entra_emulator import people
 from tests.journeys.browsing import Visitor
-from tests.journeys.scene import MAREN, SABLE, Scene
+from tests.journeys.scene import DELIA, MAREN, SABLE, Scene
 from tests.world import PASSWORD
 
 Newcomer = Callable[..., Visitor]
@@ -70,3 +71,34 @@ def test_removed_and_installed_again(scene: Scene, visitor: Newcomer) -> None:
     one.open(reverse("partner:connectors", args=[connector.company.slug]))
     one.reads("Their history is kept.")
     one.look()
+
+
+def test_a_wrong_mass_removal_is_put_right(scene: Scene, visitor: Newcomer) -> None:
+    connector = scene.connect(SABLE, people.SABLE_STREET)
+    tenant = scene.tenant(people.SABLE_STREET)
+    group = tenant.group(people.SYNC_GROUP)
+    before = set(Account.objects.filter(link__connector=connector, status=AccountStatus.ACTIVE))
+    for person in list(tenant.people_in(group.id, direct=True)):
+        if not person.display_name.startswith("Hattie"):
+            tenant.remove_member(group.id, person.id)
+    scene.synchronise(connector)
+    # Somebody approves too quickly.
+    holds = decisions.holds_of(connector)
+    decisions.approve_all(connector, seen=decisions.holds_digest(holds), actor=scene.user(MAREN))
+    scene.synchronise(connector)
+    lost = Account.objects.filter(link__connector=connector, status=AccountStatus.DISABLED).count()
+    assert lost == len(holds) > 4
+
+    one = visitor()
+    one.enter_as(scene.user(DELIA))
+    one.open(reverse("business:connector", args=[connector.pk]))
+    one.page.get_by_role("region", name="Recent runs").get_by_role("link").first.click()
+    one.follow("Put this run right…")
+    assert one.heading == f"Bring back {lost} people?"
+    one.look()
+    one.press(f"Bring back and keep {lost} people")
+    one.reads(f"The run is put right: {lost} enabled.")
+    one.look()
+    scene.work()
+    scene.synchronise(connector)
+    assert set(Account.objects.filter(link__connector=connector, status=AccountStatus.ACTIVE)) == before

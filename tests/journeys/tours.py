@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils import timezone
 
-from connectors.models import Connector, SyncRun
+from connectors.models import Connector, SyncChange, SyncRun
 from tenants.models import Account, Group
 from tests.demo import seed
 from tests.entra_emulator import people
 from tests.journeys.browsing import Visitor
 from tests.journeys.scene import AMARA, BRIGHTWATER, DELIA, MAREN, SABLE, Scene
 
+DAY = timedelta(days=1)
 Stop = tuple[str, Visitor]
 Newcomer = Callable[[], Visitor]
 """Somebody with a new browser."""
@@ -149,6 +152,8 @@ def _company_pages(
         visitor.page.get_by_role("checkbox", name=account.email).check()
     visitor.press("Actions for those ticked…")
     yield f"{prefix}-users-acts", visitor
+    visitor.open(at("put-right", _approved_too_quickly(connector).pk))
+    yield f"{prefix}-put-right", visitor
     Connector.objects.filter(pk=connector.pk).update(
         status="unauthorized",
         status_sentence="The client secret has expired. Create a new one, and enter its value.",
@@ -156,6 +161,33 @@ def _company_pages(
     )
     visitor.open(at("connector", connector.pk))
     yield f"{prefix}-connector-unauthorized", visitor
+
+
+def _approved_too_quickly(connector: Connector) -> SyncRun:
+    """Return a run that disabled and deleted people, of whom some cannot come back."""
+    found: SyncRun = SyncRun.objects.filter(connector=connector).earliest("pk")
+    accounts = list(Account.objects.filter(link__connector=connector, status="active").order_by("pk")[:7])
+    for number, account in enumerate(accounts):
+        kind = "delete" if number == 6 else "disable"
+        SyncChange.objects.create(
+            run=found,
+            connector=connector,
+            outcome="applied",
+            kind=kind,
+            situation="removed",
+            account=account,
+            object_id=account.directory_object_id,
+            name=account.full_name,
+            email=account.email,
+            before="Active",
+        )
+    gone = Account.objects.filter(pk__in=[account.pk for account in accounts[1:6]])
+    gone.update(status="disabled", disabled_by="connector")
+    gone.filter(pk=accounts[5].pk).update(disabled_by="person")
+    Account.objects.filter(pk=accounts[6].pk).update(
+        status="deleted", deleted_by="connector", deleted_at=timezone.now(), restorable_until=timezone.now() + DAY
+    )
+    return found
 
 
 def wizard(scene: Scene, newcomer: Newcomer) -> Iterator[Stop]:
