@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from django.urls import path
 
-from connectors.views import choosing, consent, pages, removing, righting, ruling, wizard
+from connectors.views import choosing, consent, pages, removing, righting, ruling, why, wizard
 
 urlpatterns = [
     path("", pages.home, name="home"),
+    path("why/", why.company_why, name="why"),
+    path("connectors/<int:connector_id>/why/", why.connector_why, name="connector-why"),
     path("connectors/", pages.integrations, name="connectors"),
     path("connectors/actions/", pages.act, name="connector-actions"),
     path("connectors/install/", wizard.install, name="install"),

@@ -305,6 +305,8 @@ EXPECTATIONS: dict[str, Expected] = {
     **company_pages("connector-actions", 405, who_runs(LIST)),
     # Its setup is unfinished: who may go on with it is led there.
     **company_pages("connector", (SETUP, SETUP, SETUP, 200, SETUP, 403)),
+    **company_pages("why", who_sees(200)),
+    **company_pages("connector-why", who_sees(200)),
     **company_pages("runs", who_sees(200)),
     **company_pages("run", who_sees(200)),
     **company_pages("put-right", who_rules(200), who_rules("…/runs/#/put-right/")),

@@ -11,8 +11,8 @@ from typing import Self
 
 import requests
 
-from connectors.directory import GroupSummary, Snapshot, Verification
-from connectors.entra import membership, proof, search
+from connectors.directory import GroupSummary, Person, Snapshot, Verification
+from connectors.entra import membership, people, proof, search
 from connectors.entra.clouds import ENDPOINTS
 from connectors.entra.credentials import Credentials
 from connectors.entra.graph import Graph
@@ -94,6 +94,16 @@ class EntraDirectory:
         """Return one group; raise SyncGroupMissing where the tenant has none with this id."""
         with _explained():
             return search.one(self._graph, group_id)
+
+    def search_people(self, text: str, *, limit: int = 20) -> list[Person]:
+        """Return the people with this address, object ID, or beginning of a name; nobody for an empty text."""
+        with _explained():
+            return people.find(self._graph, text, limit=limit)
+
+    def person(self, object_id: str) -> tuple[Person | None, str]:
+        """Return one person, and why their record cannot be used; (None, "") where the tenant has nobody of that id."""
+        with _explained():
+            return people.one(self._graph, object_id)
 
     def snapshot(
         self,

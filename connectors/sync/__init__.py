@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from connectors.sync.asking import ask, last_change, people_matching, without_connector
 from connectors.sync.lease import LeaseLost, abandon_dead
 from connectors.sync.prune import prune, unlink_personal
 from connectors.sync.reading import credentials_of, directory_of, run_seconds
@@ -13,11 +14,15 @@ __all__ = [
     "Preview",
     "Result",
     "abandon_dead",
+    "ask",
     "credentials_of",
     "directory_of",
+    "last_change",
+    "people_matching",
     "preview",
     "prune",
     "run",
     "run_seconds",
     "unlink_personal",
+    "without_connector",
 ]

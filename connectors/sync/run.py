@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from connectors.directory import CredentialRejected, DirectoryError, Snapshot
 from connectors.models import Connector, SyncRun
-from connectors.plan import Rules, SyncPlan, plan_sync
+from connectors.plan import Roster, Rules, SyncPlan, plan_sync
 from connectors.states import Attention, RunTrigger
 from connectors.sync.going import Going
 from connectors.sync.lease import LeaseLost, take
@@ -32,10 +32,13 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """Hold what a run would do, and the first look at the directory that it was decided from."""
+    """Hold what a run would do, the first look at the directory, and what the plan was decided from in the end."""
 
     plan: SyncPlan
     snapshot: Snapshot
+    seen: Snapshot
+    rules: Rules
+    roster: Roster
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,7 @@ def preview(
             looked |= plan.second_look
             group_looked = group_looked or plan.second_group_look
             plan = plan_sync(rules, seen, loaded.roster, loaded.limits)
-    return Preview(plan=plan, snapshot=first)
+    return Preview(plan=plan, snapshot=first, seen=seen, rules=rules, roster=loaded.roster)
 
 
 def run(

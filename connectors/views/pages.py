@@ -142,7 +142,7 @@ def _removed(request: HttpRequest, place: Place, row: Connector) -> HttpResponse
 
 def tabs(place: Place, row: Connector, at: str) -> list[tuple[str, str, bool]]:
     """Return a connector's tabs as (label, address, whether it is this one)."""
-    pages = [("Overview", "connector", "overview"), ("Runs", "runs", "runs")]
+    pages = [("Overview", "connector", "overview"), ("Runs", "runs", "runs"), ("Why?", "connector-why", "why")]
     if place.access.may(Can.RUN_CONNECTORS) and row.live:
         pages += [
             ("Azure Auth", "step-auth", "auth"),
