@@ -48,6 +48,7 @@ def integrations(request: HttpRequest, place: Place) -> HttpResponse:
         "settled": all(one.settled for one in shown),
         "removed": [(one, place.url("connector", connector_id=one.pk)) for one in removed],
         "install_url": place.url("install"),
+        "why_url": place.url("why"),
         "actions_url": place.url("connector-actions"),
     }
     return place.render(request, template, context, at="connectors")
@@ -134,6 +135,7 @@ def _removed(request: HttpRequest, place: Place, row: Connector) -> HttpResponse
         "shown": shown,
         "runs": [(run, summary(run), place.url("run", run_id=run.pk)) for run in recent],
         "install_url": place.url("install"),
+        "why_url": place.url("why"),
         "users_url": place.url("users"),
         "tabs_of_connector": tabs(place, row, "overview"),
     }

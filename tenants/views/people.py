@@ -42,6 +42,7 @@ def users(request: HttpRequest, place: Place) -> HttpResponse:
         "roles": list(AccountRole),
         "licences": _licences(place),
         "new_url": place.url("new-user"),
+        "why_url": place.url("why"),
     }
     return place.render(request, "tenants/users.html", context, at="users")
 

@@ -129,6 +129,8 @@ def _company_pages(
     run = SyncRun.objects.filter(connector=connector).latest("pk")
     group = Group.objects.filter(company=connector.company, memberships__isnull=False).first()
     assert group is not None
+    held = SyncChange.objects.filter(connector=connector, outcome="held").exclude(account=None).latest("pk").account
+    assert held is not None
     for name, path in (
         ("connectors", at("connectors")),
         ("connector", at("connector", connector.pk)),
@@ -139,6 +141,10 @@ def _company_pages(
         ("tab-token", at("step-token", connector.pk)),
         ("tab-groups", at("step-groups", connector.pk)),
         ("tab-rules", at("step-rules", connector.pk)),
+        ("why", at("why")),
+        ("why-choose", f"{at('connector-why', connector.pk)}?q=adaeze.o&now=1"),
+        ("why-here", f"{at('why')}?q=priya.raghunathan@brightwater.example&now=1"),
+        ("why-held", f"{at('connector-why', connector.pk)}?account={held.pk}&now=1"),
         ("users", at("users")),
         ("users-nobody", f"{at('users')}?q=nobody-of-this-name"),
         ("user-new", at("new-user")),
