@@ -97,6 +97,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "allauth.usersessions.middleware.UserSessionsMiddleware",
+    "tenants.signin.ending.SessionEndMiddleware",
     "tenants.signin.second_factor.SecondFactorMiddleware",
 ]
 ROOT_URLCONF = "pbportal.urls"

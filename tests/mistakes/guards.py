@@ -18,7 +18,23 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 PAGES = ("views.py", "views/*.py", "admin.py", "admin/*.py", "access.py", "portals.py")
 WALK = "tests/test_isolation.py::test_a_url_answers_everybody_as_declared_and_tells_nobody_of_others"
 DECORATORS = {"place_page", "company_page"}
-ALWAYS_ASKED = ("tests/test_isolation.py", "tests/tenants/test_access.py")
+# The whole walk takes a minute; these pages of it stand for a way in, and for the admin site's lists, forms and counts.
+ALWAYS_ASKED = (
+    "tests/tenants/test_access.py",
+    *(
+        f"{WALK}[{page}]"
+        for page in (
+            "partner:users",
+            "business:users",
+            "business:group",
+            "admin:tenants_account_changelist",
+            "admin:tenants_account_change",
+            "admin:tenants_company_add",
+            "admin:tenants_company_change",
+            "admin:connectors_connector_changelist",
+        )
+    ),
+)
 
 
 def guards() -> tuple[Mistake, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.mistakes.guards import ALWAYS_ASKED as WALK
 from tests.mistakes.row import Mistake, mistake
 
 ACCESS = "tenants/access.py"
@@ -16,8 +17,7 @@ SEALED = "pbportal/sealed.py"
 TESTS_OF_CONSENT = ("tests/connectors/test_consent.py",)
 TESTS_OF_LINKS = ("tests/tenants/test_invitations.py",)
 TESTS_OF_API = ("tests/connectors/test_api.py",)
-WALK = ("tests/tenants/test_access.py", "tests/test_isolation.py")
-PAGES = ("tests/tenants/test_admin.py", "tests/test_isolation.py")
+PAGES = ("tests/tenants/test_admin.py", *WALK)
 SIGNIN = ("tests/tenants/test_signin_pages.py", "tests/tenants/test_signin_microsoft.py")
 
 MISTAKES: tuple[Mistake, ...] = (
@@ -67,7 +67,7 @@ MISTAKES: tuple[Mistake, ...] = (
         PORTALS,
         "or user.is_staff is not (portal is PARTNER):",
         "or False:",
-        ("tests/test_isolation.py",),
+        WALK,
     ),
     mistake(
         0,

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import time_machine
 from django.contrib.auth.hashers import MD5PasswordHasher
 from django.core import mail
 from django.core.cache import cache
@@ -184,3 +186,35 @@ def test_a_mail_for_a_new_password_leaves_after_its_page(maren: User) -> None:
     finally:
         request_finished.connect(close_old_connections)
     assert [message.to for message in mail.outbox] == [[maren.email]]
+
+
+def test_a_session_ends_twelve_hours_after_signing_in_however_busy(maren: User) -> None:
+    with time_machine.travel("2026-11-23T08:00:00Z", tick=False) as clock:
+        client = signed_in(maren)
+        for hours in range(1, 13):
+            clock.move_to(datetime(2026, 11, 23, 8 + hours, tzinfo=UTC))
+            session = client.session
+            session["busy"] = hours
+            session.save()
+            assert client.get(reverse("admin:index")).status_code == 200
+        clock.shift(1)
+        assert client.get(reverse("admin:index")).status_code == 302
+        assert "_auth_user_id" not in client.session
+
+
+def test_signing_in_and_out_and_failing_are_logged_without_the_address(
+    maren: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="tenants.signin.events")
+    client = signed_in(maren)
+    client.post(reverse("account_logout"))
+    for email in (maren.email, "nobody@x.example"):
+        Client().post(reverse("account_login"), {"login": email, "password": "wrong one"})
+    told = [record for record in caplog.records if record.name == "tenants.signin.events"]
+    assert [(record.getMessage(), vars(record)["login"], vars(record)["address"]) for record in told] == [
+        ("A login signed in.", maren.pk, "127.0.0.1"),
+        ("A login signed out.", maren.pk, "127.0.0.1"),
+        ("Signing in failed.", maren.pk, "127.0.0.1"),
+        ("Signing in failed.", None, "127.0.0.1"),
+    ]
+    assert not any(maren.email in str(vars(record)) for record in told)
