@@ -14,16 +14,17 @@ HOURS = 24
 
 
 class Group(IntEnum):
-    """Name the three parts of the list, in their order."""
+    """Name the parts of the list, in their order."""
 
     NOW = 0
     WATCH = 1
     FINE = 2
+    NONE = 3
 
     @property
     def label(self) -> str:
         """Return what stands above the part."""
-        return ("Need a person now", "To keep an eye on", "Fine")[self]
+        return ("Need a person now", "To keep an eye on", "Fine", "Without a connector")[self]
 
 
 class Concern(IntEnum):
@@ -46,18 +47,22 @@ class Concern(IntEnum):
     THROTTLED = 14
     PAUSED = 15
     OTHER = 16
-    SETUP_INCOMPLETE = 17
-    NO_CONNECTOR = 18
-    WAITING = 19
-    CONNECTED = 20
-    REMOVED = 21
+    APPROVAL = 17
+    LICENCES_OVER = 18
+    SETUP_INCOMPLETE = 19
+    WAITING = 20
+    CONNECTED = 21
+    NO_CONNECTOR = 22
+    REMOVED = 23
 
     @property
     def group(self) -> Group:
         """Return the part of the list that it stands in."""
-        if self <= Concern.LICENCES_SHORT:
-            return Group.NOW
-        return Group.WATCH if self <= Concern.NO_CONNECTOR else Group.FINE
+        ends = ((Concern.LICENCES_SHORT, Group.NOW), (Concern.SETUP_INCOMPLETE, Group.WATCH))
+        for last, group in (*ends, (Concern.CONNECTED, Group.FINE)):
+            if self <= last:
+                return group
+        return Group.NONE
 
 
 _OF_ATTENTION = {
@@ -82,7 +87,6 @@ _OF_STATUS = {
     ConnectorStatus.WAITING: Concern.WAITING,
     ConnectorStatus.CONNECTED: Concern.CONNECTED,
     ConnectorStatus.UNAUTHORIZED: Concern.UNAUTHORIZED,
-    ConnectorStatus.REMOVED: Concern.REMOVED,
 }
 
 
@@ -92,14 +96,19 @@ def concern_of(attention: Attention) -> Concern:
     return _OF_ATTENTION.get(attention, Concern.OTHER)
 
 
-def worst(status: ConnectorStatus | None, attention: Iterable[Attention]) -> Concern:
-    """Return what a connector is listed for: the worst of its status and its attention.
+def worst(
+    status: ConnectorStatus | None, attention: Iterable[Attention], *, pending: bool = False, over: bool = False
+) -> Concern:
+    """Return what a connector is listed for: the worst of its status, its attention, and what its company waits for.
 
-    None stands for a company without a connector.
+    None stands for a company without a connector. `pending`: people wait for approval; `over`: more licences are in
+    use than there are.
     """
-    if status is None:
-        return Concern.NO_CONNECTOR
-    return min([_OF_STATUS[status], *map(concern_of, attention)])
+    if status is None or status is ConnectorStatus.REMOVED:
+        return Concern.REMOVED if status else Concern.NO_CONNECTOR
+    found = [_OF_STATUS[status], *map(concern_of, attention)]
+    found += [Concern.APPROVAL] * pending + [Concern.LICENCES_OVER] * over
+    return min(found)
 
 
 # The figures
@@ -127,13 +136,17 @@ class Facts:
     @property
     def concern(self) -> Concern:
         """Return what the line is listed for."""
-        return worst(self.status, self.attention)
+        return worst(self.status, self.attention, pending=self.pending > 0, over=self.over)
+
+    @property
+    def over(self) -> bool:
+        """Say whether more licences are in use than there are."""
+        return self.licences is not None and self.active > self.licences
 
     @property
     def short(self) -> bool:
-        """Say whether people wait for a licence, or more licences are in use than there are."""
-        over = self.licences is not None and self.active > self.licences
-        return over or self.waiting > 0 or Attention.LICENCES_SHORT in self.attention
+        """Say whether people wait for a licence, or more are in use than there are."""
+        return self.over or self.waiting > 0 or Attention.LICENCES_SHORT in self.attention
 
 
 CONNECTED, ATTENTION, APPROVAL, SECRETS, ACCOUNTS, SHORT = (

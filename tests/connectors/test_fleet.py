@@ -63,10 +63,10 @@ CELLS = [
     ("connected", ["paused"], Concern.PAUSED, Group.WATCH),
     ("waiting", ["paused"], Concern.PAUSED, Group.WATCH),
     ("setup_incomplete", [], Concern.SETUP_INCOMPLETE, Group.WATCH),
-    (None, [], Concern.NO_CONNECTOR, Group.WATCH),
+    (None, [], Concern.NO_CONNECTOR, Group.NONE),
     ("waiting", [], Concern.WAITING, Group.FINE),
     ("connected", [], Concern.CONNECTED, Group.FINE),
-    ("removed", [], Concern.REMOVED, Group.FINE),
+    ("removed", [], Concern.REMOVED, Group.NONE),
 ]
 
 
@@ -76,6 +76,26 @@ def test_what_a_connector_is_listed_for(
 ) -> None:
     found = worst(ConnectorStatus(status) if status else None, [Attention(one) for one in attention])
     assert (found, found.group) == (concern, group)
+
+
+@pytest.mark.parametrize(
+    ("status", "attention", "pending", "over", "concern"),
+    [
+        ("connected", [], True, False, Concern.APPROVAL),
+        ("connected", [], True, True, Concern.APPROVAL),
+        ("connected", [], False, True, Concern.LICENCES_OVER),
+        ("setup_incomplete", [], False, True, Concern.LICENCES_OVER),
+        ("connected", ["paused"], True, True, Concern.PAUSED),
+        (None, [], True, True, Concern.NO_CONNECTOR),
+        ("removed", [], True, True, Concern.REMOVED),
+    ],
+)
+def test_what_a_company_waits_for_counts_as_well(
+    status: str | None, attention: list[str], pending: bool, over: bool, concern: Concern
+) -> None:
+    named = [Attention(one) for one in attention]
+    assert worst(ConnectorStatus(status) if status else None, named, pending=pending, over=over) is concern
+    assert {Concern.APPROVAL.group, Concern.LICENCES_OVER.group} == {Group.WATCH}
 
 
 def test_every_attention_and_every_status_has_its_place() -> None:
@@ -120,7 +140,7 @@ def test_figures_count_a_company_once_however_many_connectors_it_has() -> None:
     none = replace(FINE, company=3, status=None, secret_days=None, active=5, pending=2, waiting=1, licences=10)
     found = figures_of([FINE, held, ended, none])
     assert found.lines == {CONNECTED: 3, ATTENTION: 2, APPROVAL: 2, SECRETS: 1, ACCOUNTS: 4, SHORT: 1}
-    assert (found.connectors, found.companies, found.watch) == (3, 3, 1)
+    assert (found.connectors, found.companies, found.watch) == (3, 3, 0)
     assert (found.held, found.pending, found.waiting, found.ended) == (4, 2, 1, 1)
     assert (found.accounts, found.licences) == (12 + 12 + 5, 20 + 10)
 

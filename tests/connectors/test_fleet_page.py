@@ -51,10 +51,10 @@ WORST_FIRST = [
     "Oakhaven Trust",
     "Meridian Legal",
     "Sable Street Brewing",
-    "Gone Away",
-    "Never Installed",
     "Haddad and Sons",
     "Fjordlys Energi",
+    "Gone Away",
+    "Never Installed",
 ]
 
 
@@ -65,9 +65,10 @@ def test_the_worst_come_first_and_companies_without_a_connector_are_there_too(fl
     for words in (
         "8 connectors in 10 companies",
         "Need a person now 3",
-        "To keep an eye on 5",
+        "To keep an eye on 3",
         "Fine 2",
-        "Microsoft refuses the connection The client secret is wrong. Enter its Value. Verify the connection",
+        "Without a connector 2",
+        "Microsoft refuses the connection The client secret is wrong. Verify the connection",
         "2 changes are held",
         "Step 2 of 4 is next Nothing is synchronised yet. Continue setup",
         "Not installed Its connector was removed on 3 Nov 2026. Nobody is synchronised. Install",
@@ -126,7 +127,7 @@ def test_each_figure_is_a_link_to_as_many_lines_as_it_says(fleet: Fleet) -> None
         "Connected": "5",
         "Need a person now": "3",
         "Waiting for approval": "1",
-        "Secrets end in 30 days": "2",
+        "Secrets end soon": "2",
         "Accounts": "5",
         "Licences short": "0",
     }
@@ -171,9 +172,9 @@ def test_the_csv_holds_what_the_filter_finds_and_nothing_that_a_spreadsheet_exec
     make_connector(make_company(make_partner("Northgate Systems"), "Quarrystone Legal"))
     make_connector(fleet.company("=HYPERLINK(evil)", slug="evil"), people=1, name="+1")
     rows = list(csv.reader(io.StringIO(fleet.csv())))
-    assert [row[0] for row in rows[1:]] == [*WORST_FIRST[:-1], "'=HYPERLINK(evil)", "Fjordlys Energi"]
+    assert [row[0] for row in rows[1:]] == [*WORST_FIRST[:7], "'=HYPERLINK(evil)", *WORST_FIRST[7:]]
     assert {len(row) for row in rows} == {len(rows[0])}
-    columns = dict(zip(rows[0], rows[-2], strict=True))
+    columns = dict(zip(rows[0], rows[8], strict=True))
     assert (columns["Connector"], columns["Status"], columns["Accounts"]) == ("'+1", "Connected", "1")
     held = list(csv.DictReader(io.StringIO(fleet.csv("?show=approval"))))
     assert [(row["Company"], row["Held"]) for row in held] == [("Brightwater Logistics", "2")]
@@ -273,4 +274,4 @@ def test_the_page_costs_the_same_for_few_companies_and_for_three_hundred(fleet: 
     assert few <= 15
     many = fleet.queries("/partner/fleet.csv?q=company")
     assert fleet.queries("/partner/fleet.csv?q=kestrel") == many
-    assert "Fine 42 of 302 on this page" in text_of(fleet.get())
+    assert "Fine 44 of 302 on this page" in text_of(fleet.get())

@@ -72,7 +72,7 @@ def stay(*, fresh: bool) -> int:
                     shutil.rmtree(found)
                 elif found.name != "lock":
                     found.unlink()
-        with running(STATE, say=_say, prepare=_seed) as portal:
+        with running(STATE, say=_say, prepare=_seed_with_fleet) as portal:
             from tests.demo import seed
 
             seed.connect_all()
@@ -87,6 +87,13 @@ def _seed() -> None:
     from tests.demo import seed
 
     seed.seed()
+
+
+def _seed_with_fleet() -> None:
+    from tests.demo import fleet_rows
+
+    _seed()
+    fleet_rows.seed_fleet()
 
 
 def _where_to_look(portal: Portal) -> str:

@@ -6,6 +6,7 @@ import argparse
 import signal
 import sys
 
+from tests.demo.fleet import make_tenants
 from tests.entra_emulator import Emulator
 from tests.entra_emulator.people import make_tenant, populate, register_sign_in
 from tests.entra_emulator.server import Server
@@ -24,6 +25,7 @@ def build(emulator: Emulator, portal: str) -> None:
     """Build every tenant of the demo, and register what the portal at this origin has there."""
     populate(emulator)
     make_tenant(emulator, NORTHMOOR_PEOPLE, domain=NORTHMOOR).name = "Northmoor Foods"
+    make_tenants(emulator)
     for application in emulator.applications.values():
         application.redirect_uris += [f"{portal}{path}" for path in CONSENT_PATHS]
     register_sign_in(emulator, f"{portal}{SIGN_IN_PATH}")

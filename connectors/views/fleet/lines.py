@@ -211,7 +211,7 @@ def said_of(line: Line, grants: StaffGrants) -> Said:
         return Said("idle", "plug", "Not installed", sentence, "Install", _page(line, "install"))
     step, url = _step(line, row, concern, may)
     if concern is Concern.UNAUTHORIZED:
-        sentence = row.status_sentence or "Nobody loses an account by this."
+        sentence = first_sentence(row.status_sentence) or "Nobody loses an account by this."
         more = tuple(need.attention.label for need in line.needs)
         return Said("bad", "lock-alert", "Microsoft refuses the connection", sentence, step, url, more)
     if concern is Concern.SETUP_INCOMPLETE:
@@ -221,6 +221,13 @@ def said_of(line: Line, grants: StaffGrants) -> Said:
         return Said("idle", "clock", "The first sync is next", "It begins within five minutes.")
     if concern is Concern.REMOVED:
         return Said("idle", "trash", f"Removed on {_day(row.removed_at)}", "Its accounts stay, managed by PB.")
+    if concern is Concern.APPROVAL:
+        number = line.facts.pending
+        what = f"{number:,} {'account waits' if number == 1 else 'accounts wait'} for approval"
+        return Said("idle", "hourglass", what, "A person approves each, as the sync rule asks.", step, url)
+    if concern is Concern.LICENCES_OVER:
+        sentence = "Nobody is disabled, and nobody is activated until fewer are in use."
+        return Said("idle", "hourglass", "More licences in use than there are", sentence, step, url)
     needs = sorted(line.needs, key=lambda need: concern_of(need.attention))
     if not needs:
         return Said("", "", "", "")
@@ -232,11 +239,18 @@ def said_of(line: Line, grants: StaffGrants) -> Said:
         _tone(concern),
         ICONS.get(first.attention, "warning"),
         what,
-        first.sentence,
+        first_sentence(first.sentence, after=first.attention.label),
         step,
         url,
         tuple(need.attention.label for need in rest),
     )
+
+
+def first_sentence(text: str, *, after: str = "") -> str:
+    """Return the first sentence of a text, which says what is the matter; `after` is one that was said already."""
+    sentences = [one.strip().rstrip(".") for one in text.split(". ") if one.strip()]
+    left = [one for one in sentences if one != after] or sentences
+    return f"{left[0]}." if left else ""
 
 
 _BAD = {Concern.CREDENTIALS_UNREADABLE, Concern.SECRET_ENDED, Concern.FAILED}
@@ -267,8 +281,10 @@ _FINDINGS = {
 
 
 def _step(line: Line, row: Connector, concern: Concern, may: frozenset[Can]) -> tuple[str, str]:
-    if concern is Concern.LICENCES_SHORT:
+    if concern in (Concern.LICENCES_SHORT, Concern.APPROVAL):
         return "See who waits", f"{_page(line, 'users')}?status={AccountStatus.PENDING}"
+    if concern is Concern.LICENCES_OVER:
+        return "See who uses one", f"{_page(line, 'users')}?status={AccountStatus.ACTIVE}"
     if concern in _FINDINGS and row.findings_id is not None:
         words, outcome = _FINDINGS[concern]
         return words, f"{_page(line, 'run', run_id=row.findings_id)}?outcome={outcome}"

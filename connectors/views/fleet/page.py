@@ -218,7 +218,7 @@ def _figures(found: Figures, query: QueryDict, show: str) -> list[Figure]:
         return Figure(label, f"{number:,}", note, icon, tone if number else "", url, current)
 
     licences = f"of {found.licences:,} licences" if found.licences else "licences are unlimited"
-    ended = f"{_number(found.ended, 'has ended', 'have ended')} already" if found.ended else "none has ended"
+    ended = f"{_number(found.ended, 'has', 'have')} ended already" if found.ended else "within 30 days"
     approval = (
         f"{_number(found.held, 'change', 'changes')} held, {_number(found.pending, 'account', 'accounts')} pending"
     )
@@ -229,7 +229,7 @@ def _figures(found: Figures, query: QueryDict, show: str) -> list[Figure]:
         ),
         figure(ATTENTION, "Need a person now", f"{found.watch:,} more to keep an eye on", "warning", "bad"),
         figure(APPROVAL, "Waiting for approval", approval, "held", "warn"),
-        figure(SECRETS, "Secrets end in 30 days", ended, "key", "warn"),
+        figure(SECRETS, "Secrets end soon", ended, "key", "warn"),
         figure(ACCOUNTS, "Accounts", licences, "users", value=found.accounts),
         figure(SHORT, "Licences short", short, "hourglass", "warn"),
     ]
