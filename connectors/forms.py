@@ -11,8 +11,8 @@ from connectors.states import RULE_CHOICES, Action, Cloud, Situation
 from tenants.forms import PortalForm
 
 
-class SecretForm(PortalForm):
-    """Take another client secret for a live connector; the operation proves it before it replaces the old one."""
+class ApplicationForm(PortalForm):
+    """Take which application in which tenant a connector signs in as."""
 
     client_id = forms.CharField(
         label="Client ID",
@@ -20,24 +20,11 @@ class SecretForm(PortalForm):
         help_text="On the app’s Overview: Application (client) ID.",
         widget=forms.TextInput({"class": "input input--mono", "autocomplete": "off", "spellcheck": "false"}),
     )
-    secret = forms.CharField(
-        label="Client Secret",
-        max_length=1000,
-        help_text="The secret’s Value, not its ID. We keep it encrypted and never show it again.",
-        widget=forms.PasswordInput({"autocomplete": "off"}),
-    )
     tenant = forms.CharField(
         label="Tenant ID",
         max_length=255,
         help_text="On the app’s Overview: Directory (tenant) ID.",
         widget=forms.TextInput({"class": "input input--mono", "autocomplete": "off", "spellcheck": "false"}),
-    )
-    secret_expires_on = forms.DateField(
-        label="The secret expires on",
-        required=False,
-        help_text="We remind you 30, 14, 7 and 1 days before. On that day the connector stops.",
-        widget=forms.DateInput({"class": "input input--short", "type": "date"}, format="%Y-%m-%d"),
-        error_messages={"invalid": "Enter a day as year-month-day, for example 2027-11-30, or nothing."},
     )
 
     def refuse(self, field: str, sentence: str) -> None:
@@ -52,18 +39,47 @@ class SecretForm(PortalForm):
                 attrs |= {"aria-invalid": "true", "aria-describedby": f"id_{name}_error id_{name}_helptext"}
 
 
+class SecretForm(ApplicationForm):
+    """Take another client secret for a live connector; the operation proves it before it replaces the old one."""
+
+    secret = forms.CharField(
+        label="Client Secret",
+        max_length=1000,
+        help_text="The secret’s Value, not its ID. We keep it encrypted and never show it again.",
+        widget=forms.PasswordInput({"autocomplete": "off"}),
+    )
+    secret_expires_on = forms.DateField(
+        label="The secret expires on",
+        required=False,
+        help_text="We remind you 30, 14, 7 and 1 days before. On that day the connector stops.",
+        widget=forms.DateInput({"class": "input input--short", "type": "date"}, format="%Y-%m-%d"),
+        error_messages={"invalid": "Enter a day as year-month-day, for example 2027-11-30, or nothing."},
+    )
+    field_order = ("client_id", "secret", "tenant", "secret_expires_on", "cloud")
+
+
+def _cloud() -> forms.ChoiceField:
+    return forms.ChoiceField(
+        label="Microsoft cloud", choices=Cloud.choices(), help_text="Almost always Global.", initial=Cloud.GLOBAL.value
+    )
+
+
 class CredentialsForm(SecretForm):
     """Take what an application signs in with; `stored` says that an empty secret keeps the one there is."""
 
-    cloud = forms.ChoiceField(
-        label="Microsoft cloud", choices=Cloud.choices(), help_text="Almost always Global.", initial=Cloud.GLOBAL.value
-    )
+    cloud = _cloud()
 
     def __init__(self, *args: Any, stored: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if stored:
             self.fields["secret"].required = False
             self.fields["secret"].help_text = "One is stored. Leave this empty to keep it, or enter another Value."
+
+
+class CertificateForm(ApplicationForm):
+    """Take the application that a certificate was uploaded to, while the setup is unfinished."""
+
+    cloud = _cloud()
 
 
 _CHOICES = {

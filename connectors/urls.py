@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from django.urls import path
 
-from connectors.views import choosing, consent, pages, removing, righting, ruling, why, wizard
+from connectors.views import (
+    azure,
+    certificates,
+    choosing,
+    consent,
+    pages,
+    removing,
+    replacing,
+    righting,
+    ruling,
+    why,
+    wizard,
+)
 
 urlpatterns = [
     path("", pages.home, name="home"),
@@ -15,8 +27,15 @@ urlpatterns = [
     path("connectors/install/", wizard.install, name="install"),
     path("connectors/<int:connector_id>/setup/", wizard.setup, name="setup"),
     path("connectors/<int:connector_id>/setup/token/", wizard.token, name="step-token"),
-    path("connectors/<int:connector_id>/setup/azure/", wizard.auth, name="step-auth"),
-    path("connectors/<int:connector_id>/setup/azure/verify/", wizard.verify, name="verify"),
+    path("connectors/<int:connector_id>/setup/azure/", azure.auth, name="step-auth"),
+    path("connectors/<int:connector_id>/setup/azure/verify/", azure.verify, name="verify"),
+    path("connectors/<int:connector_id>/setup/azure/certificate/", certificates.certificate, name="certificate"),
+    path(
+        "connectors/<int:connector_id>/setup/azure/certificate/file/",
+        certificates.certificate_file,
+        name="certificate-file",
+    ),
+    path("connectors/<int:connector_id>/setup/azure/replace/", replacing.replace, name="replace"),
     path("connectors/<int:connector_id>/setup/azure/consent/", consent.consent, name="consent"),
     path("connectors/<int:connector_id>/setup/groups/", choosing.groups, name="step-groups"),
     path("connectors/<int:connector_id>/setup/groups/search/", choosing.search, name="group-search"),

@@ -101,7 +101,7 @@ def _neutral(request: HttpRequest, answer: ConsentAnswer) -> HttpResponse:
 def consent(request: HttpRequest, place: Place, connector_id: int) -> HttpResponse:
     """Look whether the consent works by now, with fresh tokens; saving that it does is left to Verify Connection."""
     row = find(place, connector_id)
-    if row.status == ConnectorStatus.REMOVED or not (row.client_id and row.secret):
+    if row.status == ConnectorStatus.REMOVED or not (row.client_id and row.has_credential):
         return HttpResponseRedirect(place.url("setup", connector_id=row.pk))
     told = request.GET.get("look", "")
     look = min(int(told), len(_WAITS)) if told.isascii() and told.isdecimal() and len(told) < 4 else 0

@@ -32,6 +32,7 @@ _CLI_CLOUDS = {
     Cloud.US_DOD: "AzureUSGovernment",
     Cloud.CHINA: "AzureChinaCloud",
 }
+_FILE = "password-boss-connector.pem"
 _BLADES = "#view/Microsoft_AAD_RegisteredApps"
 
 
@@ -56,6 +57,7 @@ class Guide:
     permissions: tuple[str, ...]
     links: tuple[tuple[Cloud, Links], ...]
     script: str
+    upload_script: str
 
 
 def redirect_uri(portal: Portal) -> str:
@@ -65,8 +67,11 @@ def redirect_uri(portal: Portal) -> str:
     return f"{settings.PORTAL_ORIGIN}{reverse('consent-callback-business')}"
 
 
-def guide_for(connector: Connector) -> Guide:
-    """Return the guide; a connector that knows its application and cloud gets links right to it."""
+def guide_for(connector: Connector, certificate: str = "") -> Guide:
+    """Return the guide; a connector that knows its application and cloud gets links right to it.
+
+    With a certificate, in PEM, the script uploads it instead of making a secret.
+    """
     cloud = Cloud(connector.cloud)
     known = bool(connector.client_id)
     clouds = [cloud] if known else list(dict.fromkeys([cloud, *Cloud]))
@@ -83,7 +88,8 @@ def guide_for(connector: Connector) -> Guide:
         redirect_uris=uris,
         permissions=tuple(PERMISSIONS),
         links=tuple((one, _links(one, connector.client_id)) for one in clouds),
-        script=_script(cloud, uris),
+        script=_script(cloud, uris, certificate),
+        upload_script=_upload_script(cloud, connector.client_id, certificate) if certificate and known else "",
     )
 
 
@@ -106,24 +112,45 @@ def _links(cloud: Cloud, client_id: str) -> Links:
     )
 
 
-def _script(cloud: Cloud, uris: tuple[str, ...]) -> str:
+def _sign_in(cloud: Cloud) -> tuple[str, ...]:
+    return (f"az cloud set --name {_CLI_CLOUDS[cloud]}", "az login --allow-no-subscriptions --output none")
+
+
+def _upload(certificate: str) -> tuple[str, ...]:
+    """Return the lines that write a certificate to a file and upload it beside what the application has."""
+    return (
+        f"cat > {_FILE} <<'END'",
+        certificate.strip(),
+        "END",
+        f'az ad app credential reset --id "$APP" --append --cert "@{_FILE}" --output none',
+    )
+
+
+def _upload_script(cloud: Cloud, client_id: str, certificate: str) -> str:
+    """Return a script for the Azure CLI that uploads a certificate to an application that is there."""
+    return "\n".join((*_sign_in(cloud), f'APP="{client_id}"', *_upload(certificate)))
+
+
+def _script(cloud: Cloud, uris: tuple[str, ...], certificate: str) -> str:
     """Return a script for the Azure CLI that makes the application as the guide says, and prints what is asked for."""
     roles = [{"id": role, "type": "Role"} for role in PERMISSIONS.values()]
     access = json.dumps([{"resourceAppId": GRAPH_APP, "resourceAccess": roles}], separators=(",", ":"))
+    secret = (
+        f'SECRET=$(az ad app credential reset --id "$APP" --append --display-name "{APP_NAME}" \\',
+        "  --years 1 --query password --output tsv)",
+    )
     return "\n".join(
         (
-            f"az cloud set --name {_CLI_CLOUDS[cloud]}",
-            "az login --allow-no-subscriptions --output none",
+            *_sign_in(cloud),
             f'APP=$(az ad app create --display-name "{APP_NAME}" \\',
             "  --sign-in-audience AzureADMyOrg \\",
             f"  --web-redirect-uris {' '.join(uris)} \\",
             f"  --required-resource-accesses '{access}' \\",
             "  --query appId --output tsv)",
             'az ad sp create --id "$APP" --output none',
-            f'SECRET=$(az ad app credential reset --id "$APP" --append --display-name "{APP_NAME}" \\',
-            "  --years 1 --query password --output tsv)",
+            *(_upload(certificate) if certificate else secret),
             'echo "Client ID:     $APP"',
-            'echo "Client Secret: $SECRET"',
+            *(() if certificate else ('echo "Client Secret: $SECRET"',)),
             'echo "Tenant ID:     $(az account show --query tenantId --output tsv)"',
         )
     )

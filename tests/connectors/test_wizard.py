@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from django.test import Client
 from django.utils import timezone
 
 from connectors import lifecycle
@@ -489,46 +488,7 @@ def test_what_somebody_else_saved_meanwhile_is_seen_before_saving(partner: Visit
     assert Connector.objects.get().status == ConnectorStatus.SETUP_INCOMPLETE
 
 
-# The secret of a live connector
-
-
-def _proves_who_they_are(client: Client) -> None:
-    session = client.session
-    session["account_authentication_methods"] = [
-        {"method": "password", "at": timezone.now().timestamp(), "reauthenticated": True}
-    ]
-    session["account_authentication_methods_user"] = session["_auth_user_id"]
-    session.save()
-
-
-def test_a_live_connectors_secret_is_replaced_once_it_is_proven(visit: Visit) -> None:
-    connector = live(visit)
-    url = visit.step(connector, "azure/")
-    form = {"client_id": connector.client_id, "tenant": connector.tenant, "secret_expires_on": ""}
-    assert "Replace the secret…" in text_of(visit.client.get(url))
-    answer = visit.client.post(url, form | {"secret": "not-the-secret"})
-    assert answer.headers["Location"].startswith("/accounts/reauthenticate/?next=")
-    _proves_who_they_are(visit.client)
-    page = visit.client.post(url, form | {"secret": "not-the-secret"})
-    assert field_error(page.content.decode(), "secret").startswith("The client secret is wrong.")
-    connector.refresh_from_db()
-    assert connector.secret is not None
-    assert (connector.secret.reveal(), connector.status) == (visit.app.secret, ConnectorStatus.CONNECTED)
-    later = visit.tenant.add_secret(visit.app.client_id)
-    value = getattr(later, "value", "") or visit.app.secret
-    assert "replaced" in told(visit.client, visit.client.post(url, form | {"secret": value}))
-
-
-def test_a_live_connector_is_not_led_to_another_tenant(partner: Visit) -> None:
-    connector = live(partner)
-    other = partner.emulator.add_tenant("Sable Street Brewing", domain="sablestreet.example")
-    app = other.register_app(consented=True)
-    _proves_who_they_are(partner.client)
-    form = {"client_id": app.client_id, "tenant": other.id, "secret": app.secret, "secret_expires_on": ""}
-    page = partner.client.post(partner.step(connector, "azure/"), form)
-    assert field_error(page.content.decode(), "tenant").startswith("This leads to another tenant")
-    connector.refresh_from_db()
-    assert (connector.client_id, connector.tenant_id) == (partner.app.client_id, partner.tenant.id)
+# Verify Connection of a live connector
 
 
 def test_verify_connection_mends_an_unauthorized_connector(visit: Visit) -> None:
@@ -547,10 +507,19 @@ def test_verify_connection_mends_an_unauthorized_connector(visit: Visit) -> None
 def test_every_act_asks_for_its_csrf_token(partner: Visit) -> None:
     connector = live(partner)
     strict = partner.sign_in(partner.user, enforce_csrf_checks=True)
-    steps = ("token/", "azure/", "azure/verify/", "groups/", "rules/", "preview/")
+    steps = (
+        "token/",
+        "azure/",
+        "azure/verify/",
+        "azure/replace/",
+        "azure/certificate/",
+        "groups/",
+        "rules/",
+        "preview/",
+    )
     answers = [strict.post(partner.step(connector, step)).status_code for step in steps]
     answers.append(strict.post(partner.url("connectors/install/")).status_code)
-    assert answers == [403] * 7
+    assert answers == [403] * 9
 
 
 def test_a_secret_that_expires_is_kept_as_a_day(partner: Visit) -> None:

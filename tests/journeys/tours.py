@@ -138,6 +138,7 @@ def _company_pages(
         ("runs", at("runs", connector.pk)),
         ("run", at("run", run.pk)),
         ("tab-azure-auth", at("step-auth", connector.pk)),
+        ("replace-secret", f"{at('replace', connector.pk)}?with=secret"),
         ("tab-token", at("step-token", connector.pk)),
         ("tab-groups", at("step-groups", connector.pk)),
         ("tab-rules", at("step-rules", connector.pk)),
@@ -153,6 +154,9 @@ def _company_pages(
     ):
         visitor.open(path)
         yield f"{prefix}-{name}", visitor
+    visitor.open(f"{at('replace', connector.pk)}?with=certificate")
+    visitor.press("Make the certificate")
+    yield f"{prefix}-replace-certificate", visitor
     visitor.open(at("users"))
     for account in Account.objects.filter(company=connector.company, status="active").order_by("last_name")[:3]:
         visitor.page.get_by_role("checkbox", name=account.email).check()
@@ -210,6 +214,12 @@ def wizard(scene: Scene, newcomer: Newcomer) -> Iterator[Stop]:
     page.get_by_label("I have saved the token").check()
     visitor.press("Next")
     yield "wizard-2-azure-auth", visitor
+    visitor.follow("Use a certificate instead")
+    yield "wizard-2-certificate-make", visitor
+    visitor.press("Make the certificate")
+    yield "wizard-2-certificate", visitor
+    visitor.press("Throw this certificate away")
+    visitor.follow("Use a client secret instead")
     page.get_by_label("Client ID").fill(client_id)
     page.get_by_label("Client Secret").fill("not the secret")
     page.get_by_label("Tenant ID").fill(tenant.id)
