@@ -18,7 +18,9 @@ logger = logging.getLogger(__name__)
 
 
 def _told(request: HttpRequest | None, user: User | None, **more: object) -> dict[str, object]:
-    address = get_adapter(request).get_client_ip(request) if request is not None else ""
+    # A login that a program makes comes from nowhere.
+    here = request is not None and "REMOTE_ADDR" in request.META
+    address = get_adapter(request).get_client_ip(request) if here else ""
     return {"login": user.pk if user is not None else None, "address": address, **more}
 
 
