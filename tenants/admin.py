@@ -266,7 +266,7 @@ class CompanyAdmin(TenantScopedAdmin):
         obj.pk = create_company(obj.partner, name=obj.name, licences=obj.licences, actor=actor).pk
 
 
-ASKS_FIRST = frozenset({Act.DELETE, Act.CONVERT})
+ASKS_FIRST = frozenset({Act.DELETE, Act.PURGE, Act.CONVERT})
 """Acts that show whom they concern before they are done."""
 
 

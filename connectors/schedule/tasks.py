@@ -148,6 +148,7 @@ def tidy() -> None:
         {
             "prune the runs": lambda: _prune_runs(now),
             "purge deleted accounts": lambda: roster.purge_deleted(now),
+            "forget the owners of purged accounts": sync.forget_purged,
             "unlink accounts that became personal": sync.unlink_personal,
             "prune the queue's failures": lambda: Task.objects.filter(stopped__lt=now - KEEP_FAILURES).delete(),
             "forget events that ended": lambda: notify.forget(now),

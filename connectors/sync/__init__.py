@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from connectors.sync.asking import ask, last_change, people_matching, without_connector
 from connectors.sync.lease import LeaseLost, abandon_dead
-from connectors.sync.prune import prune, unlink_personal
+from connectors.sync.prune import forget_purged, prune, unlink_personal
 from connectors.sync.reading import credentials_of, directory_of, run_seconds
 from connectors.sync.run import Draft, Preview, Result, preview, run
 
@@ -17,6 +17,7 @@ __all__ = [
     "ask",
     "credentials_of",
     "directory_of",
+    "forget_purged",
     "last_change",
     "people_matching",
     "preview",

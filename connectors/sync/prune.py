@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db.models import Exists, OuterRef
 
-from connectors.models import AccountLink, Connector, SyncRun
-from connectors.states import RunState
+from connectors.models import AccountLink, Connector, PersonMark, SyncRun
+from connectors.states import MarkKind, RunState
+from tenants.models import Account
 from tenants.states import AccountStatus
 
 MOST_AT_ONCE = 500
@@ -35,3 +37,15 @@ def prune(now: datetime) -> int:
 def unlink_personal() -> int:
     """Delete the links of accounts that a person converted to personal; return how many."""
     return AccountLink.objects.filter(account__status=AccountStatus.PERSONAL).delete()[0]
+
+
+def forget_purged() -> int:
+    """Delete what is still remembered of purged accounts' owners; return how many rows.
+
+    A link knows an address, and a *keep* whom it kept. What is remembered of people without an account stays: it
+    decides whether they get one.
+    """
+    links, _ = AccountLink.objects.exclude(account__purged_at=None).delete()
+    owned = Account.objects.filter(company=OuterRef("connector__company"), directory_object_id=OuterRef("object_id"))
+    marks, _ = PersonMark.objects.filter(~Exists(owned), kind=MarkKind.KEPT).delete()
+    return links + marks

@@ -37,6 +37,7 @@ class Act(Labelled):
     DISABLE = "disable", "Disable"
     DELETE = "delete", "Delete"
     RESTORE = "restore", "Restore"
+    PURGE = "purge", "Purge now"
     CONVERT = "convert", "Convert to personal"
     MAKE_ADMIN = "make_admin", "Make administrator"
     MAKE_USER = "make_user", "Make user"
@@ -57,6 +58,8 @@ class _Kind:
     do: Callable[[Ledger, list[Account]], None]
     action: Action
     takes_away_administrators: bool = False
+    names: bool = True
+    """Whether its entry says whom: what erases somebody does not write the name down anew, for ever."""
 
 
 def _ids(accounts: Collection[Account]) -> list[int]:
@@ -150,6 +153,14 @@ _KINDS = {
         do=_restore,
         action=Action("account.restored", "{actor} restored {subject}.", ("accounts",)),
     ),
+    Act.PURGE: _Kind(
+        right=Can.END_ACCOUNTS,
+        applies=lambda account, now: account.status == AccountStatus.DELETED and account.purged_at is None,
+        needs="deleted accounts",
+        do=lambda ledger, accounts: ledger.purge(_ids(accounts), timezone.now()),
+        action=Action("account.purged", "{actor} purged {subject}.", ("accounts",)),
+        names=False,
+    ),
     Act.CONVERT: _Kind(
         right=Can.END_ACCOUNTS,
         applies=lambda account, now: account.status in PRESENT and account.claimed,
@@ -240,8 +251,8 @@ def perform(act: Act, company: Company, ids: Collection[int], *, actor: User) ->
                 kind.action,
                 company=ledger.company,
                 actor=actor,
-                subject=_subject(accounts),
-                detail={"accounts": [account.email for account in accounts]},
+                subject=_subject(accounts) if kind.names else _numbered(accounts),
+                detail={"accounts": [account.email if kind.names else f"#{account.pk}" for account in accounts]},
             )
     except LicencesShort as short:
         raise Refused(_licences_sentence(short)) from short
@@ -382,3 +393,7 @@ def _name(account: Account) -> str:
 
 def _subject(accounts: list[Account]) -> str:
     return _name(accounts[0]) if len(accounts) == 1 else f"{len(accounts)} accounts"
+
+
+def _numbered(accounts: list[Account]) -> str:
+    return f"the deleted account #{accounts[0].pk}" if len(accounts) == 1 else f"{len(accounts)} deleted accounts"

@@ -14,7 +14,7 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from tenants.models import Account, Company, Group, GroupMembership, User
-from tenants.states import AccountRole, AccountStatus, Hand, ManagedBy, PendingReason
+from tenants.states import AccountRole, AccountStatus, Hand, LoginKind, ManagedBy, PendingReason
 
 T = TypeVar("T", int, str)
 
@@ -255,6 +255,13 @@ class Ledger:
             vouched=False,
         )
 
+    def purge(self, ids: Collection[int], at: datetime) -> None:
+        """Empty the rows of deleted accounts before their time is over; nothing brings them back."""
+        wanted = set(ids)
+        deleted = Q(status=AccountStatus.DELETED, purged_at=None)
+        emptied = sum(_empty(self._accounts(chunk).filter(deleted), at) for chunk in chunks(wanted))
+        self._must_match(emptied, len(wanted))
+
     def rename(self, names: Mapping[int, tuple[str, str]]) -> None:
         """Set first and last names, by account id."""
         self._set_each(
@@ -414,7 +421,8 @@ def chunks(values: Iterable[T]) -> Iterator[list[T]]:
 def purge_deleted(now: datetime) -> int:
     """Empty the rows of deleted accounts that can no longer be restored; return how many.
 
-    The identity stays only where it keeps a sync from creating the account again.
+    The identity stays only where it keeps a sync from creating the account again. A login that opened the account opens
+    nothing any more, and goes with it.
     """
     with transaction.atomic():
         due = Account.objects.filter(
@@ -422,5 +430,14 @@ def purge_deleted(now: datetime) -> int:
             status=AccountStatus.DELETED,
             purged_at=None,
         )
-        due.filter(barred=False).update(directory_tenant_id="", directory_object_id="")
-        return due.update(first_name="", last_name="", email="", user=None, restorable_until=None, purged_at=now)
+        return _empty(due, now)
+
+
+def _empty(due: QuerySet[Account], now: datetime) -> int:
+    logins = list(due.exclude(user=None).values_list("user_id", flat=True))
+    due.filter(barred=False).update(directory_tenant_id="", directory_object_id="")
+    emptied = due.update(first_name="", last_name="", email="", user=None, restorable_until=None, purged_at=now)
+    for chunk in chunks(logins):
+        # Without an account: somebody may have restored one in this very moment.
+        User.objects.filter(pk__in=chunk, kind=LoginKind.COMPANY, account=None).delete()
+    return emptied

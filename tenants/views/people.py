@@ -131,6 +131,10 @@ _CONSEQUENCES = {
     Act.DISABLE: "They cannot sign in until a person enables them. No sync enables them.",
     Act.DELETE: "They lose access and every group. They can be restored for 30 days; no sync creates them again.",
     Act.RESTORE: "They come back as they were, without their groups.",
+    Act.PURGE: (
+        "Name, address, sign-in and Microsoft identity are erased now and for good; nobody can restore them. That they"
+        " were deleted, when and by whom stays in the record. Who was deleted by a person is still not created again."
+    ),
     Act.CONVERT: "They leave the company for good and live on as their owners' own accounts.",
     Act.MAKE_ADMIN: "They may manage this company's accounts and connectors.",
     Act.MAKE_USER: "They see their own account and nothing else.",

@@ -206,13 +206,14 @@ def test_the_same_tenant_installed_again_recognises_the_same_people(stage: Stage
     row = again(stage)
     result = run(row.pk, RunTrigger.SCHEDULE, clock=stage.clock)
     assert result.run is not None
+    result.run.refresh_from_db()
     assert dict(Account.objects.values_list("directory_object_id", "pk")) == before
     assert stage.statuses() == dict.fromkeys(("ada", "grace", "alan", "joan", "edith"), "active")
     assert (AccountLink.objects.filter(connector=row).count(), stage.account("ada").last_name) == (5, "King")
     assert set(Account.objects.values_list("managed_by", flat=True)) == {ManagedBy.AZURE_AD}
     assert stage.members()["Engineers"] == joined == {"ada"}
     assert GroupLink.objects.get().connector_id == row.pk
-    assert result.run.counts.get("applied.create") is None
+    assert (result.run.counts["applied.adopt"], "applied.create" in result.run.counts) == (5, False)
 
 
 def test_who_left_meanwhile_is_recognised_and_the_rules_apply(stage: Stage) -> None:

@@ -33,6 +33,7 @@ def test_each_act_asks_for_the_right_of_the_rights_table() -> None:
         Act.DISABLE: Can.MANAGE_ACCOUNTS,
         Act.DELETE: Can.END_ACCOUNTS,
         Act.RESTORE: Can.END_ACCOUNTS,
+        Act.PURGE: Can.END_ACCOUNTS,
         Act.CONVERT: Can.END_ACCOUNTS,
         Act.MAKE_ADMIN: Can.END_ACCOUNTS,
         Act.MAKE_USER: Can.END_ACCOUNTS,
@@ -49,7 +50,7 @@ class TestWhatApplies:
         ACTIVE: {Act.DISABLE, Act.DELETE, Act.MAKE_ADMIN, Act.RESEND_INVITATION, Act.REVOKE_INVITATION},
         PENDING: {Act.APPROVE, Act.DISABLE, Act.DELETE, Act.MAKE_ADMIN, Act.REVOKE_INVITATION},
         DISABLED: {Act.ENABLE, Act.DELETE, Act.MAKE_ADMIN, Act.REVOKE_INVITATION},
-        DELETED: {Act.RESTORE},
+        DELETED: {Act.RESTORE, Act.PURGE},
         PERSONAL: set(),
     }
 
@@ -76,7 +77,8 @@ class TestWhatApplies:
 
     def test_to_a_deleted_account_only_until_its_time_is_over(self) -> None:
         late = datetime(2026, 12, 1, tzinfo=UTC)
-        assert acts_that_apply([self.account(DELETED)], late) == frozenset()
+        assert acts_that_apply([self.account(DELETED)], late) == {Act.PURGE}
+        assert acts_that_apply([Account(status=DELETED, purged_at=NOW)], NOW) == frozenset()
 
     def test_to_a_selection_only_what_fits_all_of_it(self) -> None:
         both = [self.account(ACTIVE), self.account(DISABLED)]
@@ -173,6 +175,52 @@ def test_an_act_does_what_its_name_says(
     assert sentence_of(entry).startswith("Maren Lindqvist (maren@harbourridge.example) ")
     company.refresh_from_db()
     assert company.roster_revision == 1
+
+
+def test_purging_erases_the_person_and_leaves_the_record_of_the_deletion(company: Company, maren: User) -> None:
+    account = make_account(
+        company, claimed=True, identified=True, first_name="Amara", email="amara@brightwater.example"
+    )
+    stays = make_account(company, DELETED)
+    login = account.user
+    assert login is not None
+    perform(Act.DELETE, company, [account.pk], actor=maren)
+    perform(Act.PURGE, company, [account.pk], actor=maren)
+    account.refresh_from_db()
+    told = (
+        account.full_name,
+        account.email,
+        account.user,
+        account.status,
+        account.deleted_by,
+        account.restorable_until,
+    )
+    assert told == ("", "", None, "deleted", "person", None)
+    assert (account.deleted_at is not None, account.purged_at is not None) == (True, True)
+    # Deleted by a person: the identity alone stays, for no sync to create the account again.
+    assert (account.barred, account.has_identity) == (True, True)
+    assert not User.objects.filter(pk=login.pk).exists()
+    deleted, purged = AuditEntry.objects.order_by("pk")
+    assert "amara@brightwater.example" in sentence_of(deleted)
+    assert sentence_of(purged).endswith(f" purged the deleted account #{account.pk}.")
+    assert purged.detail == {"accounts": [f"#{account.pk}"]}
+    stays.refresh_from_db()
+    assert stays.purged_at is None
+    perform(Act.PURGE, company, [stays.pk], actor=maren)
+    with pytest.raises(Refused, match="not there any more"):
+        perform(Act.PURGE, company, [account.pk], actor=maren)
+    with pytest.raises(Refused, match="not there any more"):
+        perform(Act.RESTORE, company, [account.pk], actor=maren)
+
+
+def test_several_are_purged_and_counted(company: Company, maren: User) -> None:
+    accounts = [make_account(company, DELETED, identified=True) for _ in range(3)]
+    perform(Act.PURGE, company, [account.pk for account in accounts], actor=maren)
+    assert set(Account.objects.values_list("email", "directory_object_id")) == {("", "")}
+    assert sentence_of(AuditEntry.objects.get()).endswith(" purged 3 deleted accounts.")
+    living = make_account(company)
+    with pytest.raises(Refused, match="Purge now applies to deleted accounts"):
+        perform(Act.PURGE, company, [living.pk], actor=maren)
 
 
 def test_convert_cuts_the_identity_and_leaves_the_login(company: Company, maren: User) -> None:

@@ -10,10 +10,10 @@ import pytest
 from django.db import IntegrityError, connection
 from django.test.utils import CaptureQueriesContext
 
-from tenants.models import Account, Company, Group, GroupMembership
+from tenants.models import Account, Company, Group, GroupMembership, User
 from tenants.roster import Ledger, LicencesShort, NewAccount, NewGroup, Stale, changing, purge_deleted
 from tenants.states import AccountRole, AccountStatus, Hand, ManagedBy, PendingReason
-from tests.world import TENANT, make_account, make_company, make_group
+from tests.world import TENANT, make_account, make_company, make_group, make_staff
 
 pytestmark = pytest.mark.django_db
 
@@ -545,6 +545,16 @@ class TestPurge:
             (kept.pk, kept.email, "", None),
             (living.pk, living.email, "", None),
         ]
+
+    def test_a_login_that_opens_nothing_any_more_goes_and_no_other(self) -> None:
+        company = make_company()
+        due = make_account(company, DELETED, claimed=True, restorable_until=AT)
+        kept = make_account(company, DELETED, claimed=True)
+        living = make_account(company, claimed=True)
+        staff = make_staff(company.partner)
+        purge_deleted(AT)
+        assert set(User.objects.values_list("pk", flat=True)) == {kept.user_id, living.user_id, staff.pk}
+        assert due.user_id not in {kept.user_id, living.user_id}
 
     def test_lifting_the_bar_afterwards_cuts_the_identity(self) -> None:
         company = make_company()
