@@ -33,7 +33,7 @@ class KeyPair:
             .issuer_name(name)
             .public_key(self.key.public_key())
             .serial_number(1)
-            .not_valid_before(now - timedelta(days=1))
+            .not_valid_before(now - timedelta(days=9))
             .not_valid_after(now + timedelta(days=days))
             .sign(self.key, hashes.SHA256())
         )
@@ -159,7 +159,7 @@ def test_an_expired_a_removed_and_somebody_elses_certificate_are_700027(
         return answer.status_code, codes, "key used is expired" in told, "key was not found" in told
 
     claims = good_claims(client, emulator.clock.timestamp())
-    over, stranger = KeyPair(days=0), KeyPair()
+    over, stranger = KeyPair(days=-1), KeyPair()
     tenant.add_certificate(client.app.client_id, over.pem)
     tenant.add_certificate(tenant.register_app("Another").client_id, stranger.pem)
     assert refusal(over.assertion(**claims)) == (401, [700027], True, False)
