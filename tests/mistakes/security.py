@@ -49,8 +49,8 @@ MISTAKES: tuple[Mistake, ...] = (
         0,
         "a login that was ended keeps its role",
         ACCESS,
-        "    if not isinstance(user, User) or not user.is_active or user.kind != LoginKind.STAFF:\n",
-        "    if not isinstance(user, User) or user.kind != LoginKind.STAFF:\n",
+        "or not user.is_active or user.kind != LoginKind.STAFF:\n        return None\n",
+        "or user.kind != LoginKind.STAFF:\n        return None\n",
         WALK,
     ),
     mistake(
