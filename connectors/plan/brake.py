@@ -33,3 +33,15 @@ def too_much_growth(limits: Limits, joining: Set[str], at_start: Set[str]) -> bo
     number = len(joining | limits.grown)
     many = number > limits.growth_floor and number * 100 > limits.growth_percent * len(at_start)
     return many and not limits.first_run
+
+
+def most_that_may_leave(limits: Limits, number_at_start: int) -> int:
+    """Return how many people of so many may lose their accounts within 24 hours before the brake holds."""
+    before_many = max(limits.destructive_floor - 1, limits.destructive_percent * number_at_start // 100)
+    before_half = max(limits.half_floor - 1, -(-limits.half_percent * number_at_start // 100) - 1)
+    return max(min(before_many, before_half), 0)
+
+
+def most_that_may_join(limits: Limits, number_at_start: int) -> int:
+    """Return how many people may get accounts beside so many within 24 hours before the brake holds."""
+    return max(limits.growth_floor, limits.growth_percent * number_at_start // 100)

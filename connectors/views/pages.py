@@ -1,18 +1,17 @@
-"""Integrations, a connector's own page, and the pages of its runs."""
+"""Integrations, and a connector's own page."""
 
 from __future__ import annotations
 
 from django.contrib import messages
-from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from connectors import lifecycle
 from connectors.models import Connector, SyncChange, SyncRun
-from connectors.states import ConnectorStatus, Outcome, RunState
-from connectors.views.righting import put_right_url
+from connectors.states import ConnectorStatus, Outcome
 from connectors.views.shown import show, summary
+from connectors.views.telling import tell
 from tenants.portals import Place, place_page
 from tenants.roles import Can
 from tenants.states import AccountStatus
@@ -108,7 +107,7 @@ def connector(request: HttpRequest, place: Place, connector_id: int) -> HttpResp
         "connector": row,
         "shown": shown,
         "settled": shown.settled,
-        "runs": [(run, summary(run), place.url("run", run_id=run.pk)) for run in recent],
+        "runs": tell(recent, place),
         "last": recent[0] if recent else None,
         "last_summary": summary(recent[0]) if recent else "",
         "active": accounts.filter(status=AccountStatus.ACTIVE).count(),
@@ -118,6 +117,7 @@ def connector(request: HttpRequest, place: Place, connector_id: int) -> HttpResp
         "selected_groups": list(row.selected_groups.all()),
         "self_url": place.url("connector", connector_id=row.pk),
         "runs_url": place.url("runs", connector_id=row.pk),
+        "held_url": place.url("held", connector_id=row.pk),
         "actions_url": place.url("connector-actions"),
         "remove_url": place.url("remove", connector_id=row.pk),
         "tabs_of_connector": tabs(place, row, "overview"),
@@ -133,7 +133,7 @@ def _removed(request: HttpRequest, place: Place, row: Connector) -> HttpResponse
     context = {
         "connector": row,
         "shown": shown,
-        "runs": [(run, summary(run), place.url("run", run_id=run.pk)) for run in recent],
+        "runs": tell(recent, place),
         "install_url": place.url("install"),
         "why_url": place.url("why"),
         "users_url": place.url("users"),
@@ -144,7 +144,12 @@ def _removed(request: HttpRequest, place: Place, row: Connector) -> HttpResponse
 
 def tabs(place: Place, row: Connector, at: str) -> list[tuple[str, str, bool]]:
     """Return a connector's tabs as (label, address, whether it is this one)."""
-    pages = [("Overview", "connector", "overview"), ("Runs", "runs", "runs"), ("Why?", "connector-why", "why")]
+    pages = [
+        ("Overview", "connector", "overview"),
+        ("Runs", "runs", "runs"),
+        ("Held changes", "held", "held"),
+        ("Why?", "connector-why", "why"),
+    ]
     if place.access.may(Can.RUN_CONNECTORS) and row.live:
         pages += [
             ("Azure Auth", "step-auth", "auth"),
@@ -152,53 +157,3 @@ def tabs(place: Place, row: Connector, at: str) -> list[tuple[str, str, bool]]:
             ("Sync rules", "step-rules", "rules"),
         ]
     return [(label, place.url(name, connector_id=row.pk), key == at) for label, name, key in pages]
-
-
-@require_GET
-@place_page(Can.SEE)
-def runs(request: HttpRequest, place: Place, connector_id: int) -> HttpResponse:
-    """List a connector's runs, the latest first."""
-    row = find(place, connector_id)
-    found = Paginator(place.access.of(SyncRun).filter(connector=row), 50).get_page(request.GET.get("page"))
-    context = {
-        "connector": row,
-        "found": found,
-        "query": "",
-        "runs": [(run, summary(run), place.url("run", run_id=run.pk)) for run in found],
-        "tabs_of_connector": tabs(place, row, "runs"),
-    }
-    return place.render(request, "connectors/runs.html", context, at="connectors")
-
-
-@require_GET
-@place_page(Can.SEE)
-def run(request: HttpRequest, place: Place, run_id: int) -> HttpResponse:
-    """Show one run: why, when, what it did to whom and because of what; live while it runs."""
-    row = place.access.get(place.access.of(SyncRun).select_related("connector"), run_id)
-    lines = place.access.of(SyncChange).filter(run=row)
-    outcome = request.GET.get("outcome", "")
-    if outcome in list(Outcome):
-        lines = lines.filter(outcome=outcome)
-    word = request.GET.get("q", "").strip().replace("\x00", "")
-    if word:
-        lines = lines.filter(name__icontains=word) | lines.filter(email__icontains=word)
-    query = request.GET.copy()
-    query.pop("page", None)
-    context = {
-        "run": row,
-        "summary": summary(row),
-        "running": row.state == RunState.RUNNING,
-        "took": (row.finished_at - row.started_at).total_seconds() if row.finished_at and row.times == 1 else None,
-        "found": Paginator(lines, LINES).get_page(request.GET.get("page")),
-        "query": query.urlencode(),
-        "outcomes": list(Outcome),
-        "outcome": outcome,
-        "q": word,
-        "self_url": place.url("run", run_id=row.pk),
-        "put_right_url": put_right_url(place, row),
-        "connector": row.connector,
-        "connector_url": place.url("connector", connector_id=row.connector_id),
-        "tabs_of_connector": tabs(place, row.connector, "runs"),
-    }
-    template = "connectors/run_live.html" if "HX-Request" in request.headers else "connectors/run.html"
-    return place.render(request, template, context, at="connectors")

@@ -6,8 +6,16 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from connectors.plan import Limits, SyncPlan
+from connectors.plan.brake import (
+    most_that_may_join,
+    most_that_may_leave,
+    too_much_destruction,
+    too_much_growth,
+)
 from connectors.states import Attention, Situation
 from tenants.states import AccountRole
 from tests.connectors.planning import (
@@ -340,3 +348,36 @@ def test_a_weaker_change_ends_no_approval_of_a_stronger_one() -> None:
 def test_an_approval_without_a_hold_is_an_approval() -> None:
     made = leaves(3, 2, marks=[approved("p001", "disable"), approved("p002", "disable")])
     assert told(made) == ["disable p001 approved", "disable p002 approved"]
+
+
+@given(
+    base=st.integers(0, 400),
+    floor=st.integers(0, 20),
+    percent=st.integers(0, 100),
+    half_floor=st.integers(0, 20),
+    half_percent=st.integers(0, 100),
+)
+def test_the_most_that_may_happen_is_the_last_number_that_is_not_too_much(
+    base: int, floor: int, percent: int, half_floor: int, half_percent: int
+) -> None:
+    limits = Limits(
+        destructive_floor=floor,
+        destructive_percent=percent,
+        half_floor=half_floor,
+        half_percent=half_percent,
+        growth_floor=floor,
+        growth_percent=percent,
+    )
+    people = [str(number) for number in range(base)]
+
+    def allowed(number: int) -> tuple[bool, bool]:
+        newcomers = {f"new {one}" for one in range(number)}
+        return (
+            not too_much_destruction(limits, set(people[:number]), set(people)),
+            not too_much_growth(limits, newcomers, set(people)),
+        )
+
+    leave, join = most_that_may_leave(limits, base), most_that_may_join(limits, base)
+    assert (allowed(min(leave, base))[0] or leave == 0, allowed(join)[1], allowed(join + 1)[1]) == (True, True, False)
+    if leave < base:
+        assert not allowed(leave + 1)[0]
