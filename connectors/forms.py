@@ -11,7 +11,22 @@ from connectors.states import RULE_CHOICES, Action, Cloud, Situation
 from tenants.forms import PortalForm
 
 
-class ApplicationForm(PortalForm):
+class RefusableForm(PortalForm):
+    """Take what an operation judges: its refusals stand at their fields, as the form's own errors do."""
+
+    def refuse(self, field: str, sentence: str) -> None:
+        """Show a refusal at the field it concerns, or above the form."""
+        self.add_error(field if field in self.fields else None, sentence)
+
+    def mark_errors(self) -> None:
+        """Tell assistive technology which fields are wrong, once every error is known."""
+        for name in self.errors:
+            if name in self.fields:
+                attrs = self.fields[name].widget.attrs
+                attrs |= {"aria-invalid": "true", "aria-describedby": f"id_{name}_error id_{name}_helptext"}
+
+
+class ApplicationForm(RefusableForm):
     """Take which application in which tenant a connector signs in as."""
 
     client_id = forms.CharField(
@@ -26,17 +41,6 @@ class ApplicationForm(PortalForm):
         help_text="On the app’s Overview: Directory (tenant) ID.",
         widget=forms.TextInput({"class": "input input--mono", "autocomplete": "off", "spellcheck": "false"}),
     )
-
-    def refuse(self, field: str, sentence: str) -> None:
-        """Show a refusal at the field it concerns, or above the form."""
-        self.add_error(field if field in self.fields else None, sentence)
-
-    def mark_errors(self) -> None:
-        """Tell assistive technology which fields are wrong, once every error is known."""
-        for name in self.errors:
-            if name in self.fields:
-                attrs = self.fields[name].widget.attrs
-                attrs |= {"aria-invalid": "true", "aria-describedby": f"id_{name}_error id_{name}_helptext"}
 
 
 class SecretForm(ApplicationForm):
@@ -80,6 +84,24 @@ class CertificateForm(ApplicationForm):
     """Take the application that a certificate was uploaded to, while the setup is unfinished."""
 
     cloud = _cloud()
+
+
+class PauseForm(RefusableForm):
+    """Take why a connector is paused, and until when; the operation judges both."""
+
+    reason = forms.CharField(
+        label="Reason",
+        help_text="Shown beside the connector, so that nobody wonders or resumes it by mistake.",
+        widget=forms.TextInput({"class": "input", "autocomplete": "off"}),
+        error_messages={"required": "Say why in a few words, for whoever finds it paused."},
+    )
+    until = forms.DateTimeField(
+        label="Until",
+        required=False,
+        help_text="In UTC. It then goes on by itself. Leave it empty to pause until a person resumes it.",
+        widget=forms.DateTimeInput({"class": "input input--short", "type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        error_messages={"invalid": "Enter a moment as year-month-day and hour, for example 2027-11-30 09:00."},
+    )
 
 
 _CHOICES = {

@@ -322,6 +322,8 @@ EXPECTATIONS: dict[str, Expected] = {
     **company_pages("step-token", who_runs(200), who_rules(200)),
     **company_pages("step-auth", who_runs(200), who_runs(422)),
     **company_pages("verify", 405, who_runs(f"{SETUP}azure/")),
+    **company_pages("pause", who_runs(SETUP), who_runs(SETUP)),
+    **company_pages("resume", who_runs(SETUP), who_runs(SETUP)),
     **company_pages("certificate", 405, who_runs(f"{SETUP}azure/")),
     # There is none: test_replacing.py asks for one that is there.
     **company_pages("certificate-file", who_runs(404)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import UTC, datetime, timedelta
 
 from django.db import transaction
 from django.utils import timezone
@@ -23,7 +24,7 @@ ACTIVATED = Action(
     "{actor} saved {subject}; it synchronises the group {sync_group} from now on.",
     ("sync_group",),
 )
-PAUSED = Action("connector.paused", "{actor} paused {subject}. {reason}", ("reason",))
+PAUSED = Action("connector.paused", "{actor} paused {subject} {until}. {reason}", ("until", "reason"))
 RESUMED = Action("connector.resumed", "{actor} resumed {subject}.")
 REMOVED = Action(
     "connector.removed",
@@ -31,6 +32,7 @@ REMOVED = Action(
     ("accounts", "groups"),
 )
 LONGEST_REASON = 1_000
+LONGEST_PAUSE = timedelta(days=366)
 
 
 def activate(connector: Connector, *, actor: Actor) -> Connector:
@@ -53,25 +55,34 @@ def activate(connector: Connector, *, actor: Actor) -> Connector:
     return row
 
 
-def pause(connector: Connector, *, reason: str = "", actor: Actor) -> Connector:
-    """Stop synchronising until somebody resumes it, a run in flight included; paused already, it stays so.
+def pause(connector: Connector, *, reason: str = "", until: datetime | None = None, actor: Actor) -> Connector:
+    """Stop synchronising, a run in flight included, until somebody resumes it or until the moment that is told.
 
-    Raises Refused.
+    Of one that is paused already, a reason or end that is told replaces what was told before. Raises Refused.
     """
     reason = reason.strip()
     if len(reason) > LONGEST_REASON:
         raise Refused(f"Give a reason of at most {LONGEST_REASON} letters.", field="reason")
+    if until is not None and not timezone.now() < until <= timezone.now() + LONGEST_PAUSE:
+        raise Refused("A pause ends at a moment that is still to come, within a year.", field="until")
     with changing(connector.pk) as row:
         _refuse_unfinished(row)
-        if row.paused_at is not None:
+        if row.paused_at is not None and (not (reason or until) or (reason, until) == _told_of(row)):
             return row
-        entry = record(PAUSED, company=row.company, actor=actor, subject=row.name, detail={"reason": reason})
-        row.paused_at, row.paused_by, row.pause_reason = timezone.now(), entry.actor_label, reason
+        moment = f"until {until.astimezone(UTC):%H:%M UTC on %d %b %Y}" if until else "until a person resumes it"
+        detail = {"until": moment, "reason": reason}
+        entry = record(PAUSED, company=row.company, actor=actor, subject=row.name, detail=detail)
+        row.paused_at, row.paused_until = row.paused_at or timezone.now(), until
+        row.paused_by, row.pause_reason = entry.actor_label, reason
         row.run_again = ""
         fields = interrupt(row, f"The connector was paused by {entry.actor_label} in the middle of this run.")
-        row.save(update_fields=["paused_at", "paused_by", "pause_reason", "run_again", *fields])
+        row.save(update_fields=["paused_at", "paused_until", "paused_by", "pause_reason", "run_again", *fields])
         schedule.ensure(row)
     return row
+
+
+def _told_of(row: Connector) -> tuple[str, datetime | None]:
+    return row.pause_reason, row.paused_until
 
 
 def resume(connector: Connector, *, actor: Actor) -> Connector:
@@ -80,10 +91,7 @@ def resume(connector: Connector, *, actor: Actor) -> Connector:
         _refuse_unfinished(row)
         if row.paused_at is None:
             return row
-        row.paused_at, row.paused_until, row.paused_by, row.pause_reason = None, None, "", ""
-        row.save(update_fields=["paused_at", "paused_until", "paused_by", "pause_reason"])
-        schedule.ensure(row)
-        request_run(row, actor)
+        schedule.unpause(row, RunTrigger.MANUAL, actor.pk if isinstance(actor, User) else None)
         record(RESUMED, company=row.company, actor=actor, subject=row.name, detail={})
     return row
 

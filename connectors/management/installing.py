@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 from django.core.management.base import CommandParser
@@ -101,6 +101,15 @@ def day(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is no day: write it as 2027-05-31") from None
+
+
+def moment(text: str) -> datetime:
+    """Read a moment; where it names no zone, it is UTC's."""
+    try:
+        read = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no moment: write it as 2027-05-31T09:00") from None
+    return read if read.tzinfo else read.replace(tzinfo=UTC)
 
 
 def _told(setup: Setup, made: Connector | None, result: str, sentence: str) -> tuple[dict[str, Any], list[str]]:

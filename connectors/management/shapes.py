@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from connectors.attention import Need
+from connectors.attention import Need, credential_of
 from connectors.models import Connector, SyncChange, SyncRun
 from connectors.plan import Change, SyncPlan
 from connectors.states import ConnectorStatus, Outcome, RunState, SkipReason
@@ -27,16 +27,18 @@ def connector_shape(connector: Connector, needs: Sequence[Need], *, groups: int)
         "cloud": str(connector.cloud),
         "status": str(connector.status),
         "status_label": ConnectorStatus(connector.status).label,
-        "status_since": _iso(connector.status_since),
+        "status_since": iso(connector.status_since),
         "status_sentence": connector.status_sentence,
         "attention": [{"code": str(need.attention), "sentence": need.sentence} for need in needs],
         "paused": connector.paused_at is not None,
+        "paused_until": iso(connector.paused_until),
         "sync_group": {"id": connector.sync_group_id, "name": connector.sync_group_name},
         "additional_groups": groups,
         "in_scope": connector.in_scope,
-        "last_run_at": _iso(connector.last_run_at),
-        "last_success_at": _iso(connector.last_success_at),
-        "secret_expires_on": _iso(connector.secret_expires_on),
+        "last_run_at": iso(connector.last_run_at),
+        "last_success_at": iso(connector.last_success_at),
+        "signs_in_with": str(credential_of(connector).kind),
+        "secret_expires_on": iso(connector.secret_expires_on),
     }
 
 
@@ -58,8 +60,8 @@ def run_shape(run: SyncRun, changes: Sequence[dict[str, Any]]) -> dict[str, Any]
         "connector": run.connector_id,
         "trigger": str(run.trigger),
         "state": str(run.state),
-        "started_at": _iso(run.started_at),
-        "finished_at": _iso(run.finished_at),
+        "started_at": iso(run.started_at),
+        "finished_at": iso(run.finished_at),
         "requests": run.requests,
         "in_scope": run.in_scope,
         "counts": run.counts,
@@ -166,5 +168,6 @@ def _line(**words: Any) -> dict[str, Any]:
     return line_shape(SyncChange()) | words
 
 
-def _iso(at: Any) -> str | None:
+def iso(at: Any) -> str | None:
+    """Write a day or a moment for programs; None where there is none."""
     return at.isoformat() if at is not None else None

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from connectors.schedule.asking import request, request_all
 from connectors.schedule.facts import QueueFacts, facts, next_runs, schedules_stand_still
 from connectors.schedule.owners import beat, give_back, leave, workers
+from connectors.schedule.pauses import end_pauses, unpause
 from connectors.schedule.rows import clear, due, ensure, repair
 from connectors.schedule.tasks import (
     notify_people,
     reconcile,
-    request,
-    request_all,
     requested,
     sync_connector,
     tidy,
@@ -20,6 +20,7 @@ __all__ = [
     "beat",
     "clear",
     "due",
+    "end_pauses",
     "ensure",
     "facts",
     "give_back",
@@ -34,5 +35,6 @@ __all__ = [
     "schedules_stand_still",
     "sync_connector",
     "tidy",
+    "unpause",
     "workers",
 ]

@@ -12,12 +12,13 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django_q.models import Task
-from django_q.tasks import async_task
 
 from connectors import notify, sync
 from connectors.models import Connector
 from connectors.schedule import owners
-from connectors.schedule.rows import connectors_by_size, literal, repair, task_seconds
+from connectors.schedule.asking import request_all
+from connectors.schedule.pauses import end_pauses
+from connectors.schedule.rows import repair
 from connectors.states import RunTrigger
 from tenants import invitations, roster
 from tenants.models import User
@@ -27,45 +28,6 @@ logger = logging.getLogger(__name__)
 KEEP_FAILURES = timedelta(days=7)
 SENDING = timedelta(minutes=2)
 """So long is mail sent in one go: the queue ends whoever takes longer than its timeout, in the middle of a mail."""
-
-
-class _Sheaf:
-    """Gather signed tasks where django-q2 expects a broker, so that any number is saved in one statement."""
-
-    list_key = owners.QUEUE
-
-    def __init__(self) -> None:
-        self.packages: list[str] = []
-
-    def enqueue(self, package: str) -> int:
-        self.packages.append(package)
-        return len(self.packages)
-
-
-def request(connector_id: int, trigger: RunTrigger, by_id: int | None = None) -> None:
-    """Ask for one run of a connector at once, in the caller's transaction; `by_id` is the login that asks."""
-    request_all({connector_id: trigger}, by_id)
-
-
-def request_all(triggers: Mapping[int, RunTrigger], by_id: int | None = None) -> None:
-    """Ask for one run of each connector, by its id, in the order given and in the caller's transaction.
-
-    It costs a constant number of statements; an id that no connector has is passed over.
-    """
-    sheaf = _Sheaf()
-    found = connectors_by_size().in_bulk(list(triggers))
-    for pk, trigger in triggers.items():
-        # A database returns rows in whatever order it likes; people are served in the order of their asking.
-        if (connector := found.get(pk)) is None:
-            continue
-        arguments = (pk, str(trigger), by_id or 0)
-        literal(arguments)
-        async_task(
-            "connectors.schedule.requested",
-            *arguments,
-            q_options={"broker": sheaf, "timeout": task_seconds(connector)},
-        )
-    owners.put(sheaf.packages)
 
 
 def sync_connector(connector_id: int, due_at: str = "") -> None:
@@ -119,6 +81,7 @@ def reconcile() -> None:
         {
             "mend the schedules": lambda: repair(now),
             "give back the tasks of dead workers": lambda: owners.give_back_of_the_dead(now),
+            "end the pauses that are over": lambda: end_pauses(now),
             "free the leases of dead runs": lambda: sync.abandon_dead(now),
             "queue the runs that were asked for during a run": follow_up,
             "send the invitations that are due": lambda: invitations.send_due(

@@ -77,17 +77,29 @@ def act(request: HttpRequest, place: Place) -> HttpResponse:
             else:
                 messages.success(request, f"{connector.name}: a run was asked for, and begins within seconds.")
         return answer
+    if wanted == "resume":
+        return _lead_to_resume(request, place, connectors) or answer
     for connector in connectors:
         try:
-            if wanted == "pause":
-                lifecycle.pause(connector, reason=request.POST.get("reason", ""), actor=place.access.user)
-            else:
-                lifecycle.resume(connector, actor=place.access.user)
+            lifecycle.pause(connector, reason=request.POST.get("reason", ""), actor=place.access.user)
         except lifecycle.Refused as refused:
             messages.error(request, f"{connector.name}: {refused.sentence}")
         else:
-            messages.success(request, f"{connector.name}: {'paused' if wanted == 'pause' else 'resumed'}.")
+            messages.success(request, f"{connector.name}: paused.")
     return answer
+
+
+def _lead_to_resume(request: HttpRequest, place: Place, connectors: list[Connector]) -> HttpResponse | None:
+    """Lead to the page that shows what resuming would do; it shows one connector at a time."""
+    paused = [connector for connector in connectors if connector.paused_at is not None]
+    if not paused:
+        for connector in connectors:
+            messages.info(request, f"{connector.name} is not paused.")
+        return None
+    if len(paused) > 1:
+        messages.warning(request, "Resume one at a time: its page shows first what the next run would do.")
+        return None
+    return HttpResponseRedirect(place.url("resume", connector_id=paused[0].pk))
 
 
 @require_GET
@@ -118,6 +130,8 @@ def connector(request: HttpRequest, place: Place, connector_id: int) -> HttpResp
         "self_url": place.url("connector", connector_id=row.pk),
         "runs_url": place.url("runs", connector_id=row.pk),
         "held_url": place.url("held", connector_id=row.pk),
+        "pause_url": place.url("pause", connector_id=row.pk),
+        "resume_url": place.url("resume", connector_id=row.pk),
         "actions_url": place.url("connector-actions"),
         "remove_url": place.url("remove", connector_id=row.pk),
         "tabs_of_connector": tabs(place, row, "overview"),

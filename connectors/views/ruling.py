@@ -134,7 +134,7 @@ def preview(request: HttpRequest, place: Place, connector_id: int) -> HttpRespon
     except DirectoryError as error:
         context["trouble"] = error
     else:
-        context |= _page(request, found, form)
+        context |= page_of(request, found, form)
     context["may_confirm"] = place.access.may(decisions.ACTS["confirm_administrator"])
     whole = "HX-Request" not in request.headers
     template = "connectors/wizard/preview.html" if whole else "connectors/wizard/preview_live.html"
@@ -163,7 +163,8 @@ def _draft(request: HttpRequest, place: Place, row: Connector, form: RulesForm |
     return Draft(), {}
 
 
-def _page(request: HttpRequest, found: Forecast, form: RulesForm | None) -> dict[str, Any]:
+def page_of(request: HttpRequest, found: Forecast, form: RulesForm | None) -> dict[str, Any]:
+    """Return what a page shows of a forecast: its numbers, and the part of its lines that is asked for."""
     word = request.GET.get("q", "").strip().replace("\x00", "").casefold()[:200]
     part = request.GET.get("part", "")
     lines = [

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -373,11 +373,13 @@ def test_the_status_of_every_connector(stage: Stage, emulator: Emulator) -> None
         "status_sentence": "",
         "attention": [],
         "paused": False,
+        "paused_until": None,
         "sync_group": {"id": stage.group.id, "name": "Password Boss Users"},
         "additional_groups": 1,
         "in_scope": 3,
         "last_run_at": row.last_run_at.isoformat() if row.last_run_at else None,
         "last_success_at": row.last_success_at.isoformat() if row.last_success_at else None,
+        "signs_in_with": "secret",
         "secret_expires_on": None,
     }
     lines = manage("connectors").lines
@@ -549,9 +551,21 @@ def test_pausing_resuming_verifying_and_removing(stage: Stage) -> None:
     assert manage("connector", "pause", number, "--reason", "Migration", "--json").shape == {
         "connector": number,
         "paused": True,
+        "paused_until": None,
     }
+    later = (timezone.now() + timedelta(days=2)).astimezone(UTC).replace(second=0, microsecond=0)
+    told = manage("connector", "pause", number, "--until", f"{later:%Y-%m-%dT%H:%M}")
+    assert told.lines[0].endswith(f" is paused by Command line (ops) until {later.day} {later:%b %Y %H:%M} UTC.")
+    assert stage.refreshed().paused_until == later
+    assert manage("connector", "pause", number, "--until", "2020-01-01T00:00").err == (
+        "A pause ends at a moment that is still to come, within a year.\n"
+    )
     assert manage("sync", number).err.startswith("The connector was paused by Command line (ops)")
-    assert manage("connector", "resume", number, "--json").shape == {"connector": number, "paused": False}
+    assert manage("connector", "resume", number, "--json").shape == {
+        "connector": number,
+        "paused": False,
+        "paused_until": None,
+    }
     Connector.objects.update(status=ConnectorStatus.UNAUTHORIZED)
     assert manage("connector", "verify", number, "--json").shape == {
         "connector": number,

@@ -632,8 +632,9 @@ def test_a_pause_stops_the_run_in_flight_and_the_schedule_until_somebody_resumes
     assert SyncRun.objects.get(pk=run.pk).state == RunState.ABANDONED
     assert not scheduled(stage.connector)
     assert stage.run().run is None
-    lifecycle.pause(stage.connector, reason="Again", actor=ACTOR)
-    assert fresh(stage.connector).pause_reason == "Migration"
+    for same in ("", "Migration"):
+        lifecycle.pause(stage.connector, reason=same, actor=ACTOR)
+    assert (fresh(stage.connector).pause_reason, fresh(stage.connector).paused_by) == ("Migration", row.paused_by)
     row = lifecycle.resume(stage.connector, actor=actor)
     assert (row.paused_at, row.paused_by, row.pause_reason) == (None, "", "")
     assert (scheduled(stage.connector), queued()) == (True, 1)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 from django.urls import reverse
+from django.utils import timezone
 
 from connectors import decisions
 from connectors.models import Connector
@@ -102,3 +104,33 @@ def test_a_wrong_mass_removal_is_put_right(scene: Scene, visitor: Newcomer) -> N
     scene.work()
     scene.synchronise(connector)
     assert set(Account.objects.filter(link__connector=connector, status=AccountStatus.ACTIVE)) == before
+
+
+def test_paused_and_resumed(scene: Scene, visitor: Newcomer) -> None:
+    connector = scene.connect(SABLE, people.SABLE_STREET)
+    one = visitor()
+    one.enter_as(scene.user(MAREN))
+    page = reverse("partner:connector", args=[connector.company.slug, connector.pk])
+    one.open(page)
+    one.follow("Pause…")
+    one.page.get_by_label("Reason").fill("The tenant moves to another domain")
+    one.page.get_by_label("Until").fill(f"{timezone.now() + timedelta(days=2):%Y-%m-%dT%H:%M}")
+    one.press("Pause Microsoft Entra ID")
+    one.reads("The tenant moves to another domain.")
+    one.reads("It goes on by itself then")
+    one.look()
+    tenant = scene.tenant(people.SABLE_STREET)
+    person = tenant.people_in(tenant.group(people.SYNC_GROUP).id, direct=True)[0]
+    tenant.remove_member(tenant.group(people.SYNC_GROUP).id, person.id)
+
+    # Seen first, then confirmed, then done.
+    one.follow("Resume…")
+    one.reads("What the next run would do")
+    one.reads(person.display_name)
+    one.look()
+    one.press("Resume Microsoft Entra ID")
+    one.reads("is resumed. The first run begins within seconds.")
+    scene.work()
+    connector.refresh_from_db()
+    assert (connector.paused_at, connector.status) == (None, ConnectorStatus.CONNECTED)
+    assert Account.objects.get(directory_object_id=person.id).status == AccountStatus.DISABLED

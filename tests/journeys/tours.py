@@ -9,6 +9,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 
+from connectors import lifecycle
 from connectors.models import Connector, SyncChange, SyncRun
 from tenants.models import Account, Group
 from tests.demo import seed
@@ -134,6 +135,7 @@ def _company_pages(
     for name, path in (
         ("connectors", at("connectors")),
         ("connector", at("connector", connector.pk)),
+        ("connector-pause", at("pause", connector.pk)),
         ("connector-remove", at("remove", connector.pk)),
         ("runs", at("runs", connector.pk)),
         ("run", at("run", run.pk)),
@@ -164,6 +166,11 @@ def _company_pages(
     yield f"{prefix}-users-acts", visitor
     visitor.open(at("put-right", _approved_too_quickly(connector).pk))
     yield f"{prefix}-put-right", visitor
+    until = timezone.now() + timedelta(days=3)
+    lifecycle.pause(connector, reason="The tenant moves to another domain", until=until, actor="Maren Lindqvist")
+    visitor.open(at("resume", connector.pk))
+    yield f"{prefix}-connector-resume", visitor
+    visitor.press("Resume Microsoft Entra ID")
     Connector.objects.filter(pk=connector.pk).update(
         status="unauthorized",
         status_sentence="The client secret has expired. Create a new one, and enter its value.",

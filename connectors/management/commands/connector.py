@@ -10,7 +10,7 @@ from django.core.management.base import CommandParser
 from connectors import decisions, lifecycle, schedule
 from connectors.decisions import holds_digest, holds_of
 from connectors.entra import is_guid
-from connectors.management import checking, installing
+from connectors.management import checking, installing, shapes
 from connectors.management.console import (
     VARIABLE,
     ConsoleCommand,
@@ -106,16 +106,25 @@ def _replace_secret(options: Mapping[str, Any]) -> Told:
 
 def _pause_arguments(parser: CommandParser) -> None:
     parser.add_argument("--reason", default="", help="shown beside the connector")
+    parser.add_argument(
+        "--until",
+        type=installing.moment,
+        metavar="YYYY-MM-DDTHH:MM",
+        help="when it goes on by itself, in UTC; without it, a person resumes it",
+    )
 
 
 def _pause(options: Mapping[str, Any]) -> Told:
-    row = lifecycle.pause(find_connector(options["connector"]), reason=options["reason"], actor=who())
-    return {"connector": row.pk, "paused": True}, [f"{row} is paused by {row.paused_by}."]
+    connector = find_connector(options["connector"])
+    row = lifecycle.pause(connector, reason=options["reason"], until=options["until"], actor=who())
+    until = f" until {shapes.moment(row.paused_until)}" if row.paused_until else ""
+    shape = {"connector": row.pk, "paused": True, "paused_until": shapes.iso(row.paused_until)}
+    return shape, [f"{row} is paused by {row.paused_by}{until}."]
 
 
 def _resume(options: Mapping[str, Any]) -> Told:
     row = lifecycle.resume(find_connector(options["connector"]), actor=who())
-    return {"connector": row.pk, "paused": False}, [f"{row} synchronises."]
+    return {"connector": row.pk, "paused": False, "paused_until": None}, [f"{row} synchronises."]
 
 
 def _remove_arguments(parser: CommandParser) -> None:
@@ -137,7 +146,7 @@ def _holds(options: Mapping[str, Any]) -> Told:
     connector = find_connector(options["connector"])
     holds = holds_of(connector)
     people = _people(connector)
-    shapes = [
+    listed = [
         {
             "object_id": hold.object_id,
             "kind": str(hold.kind),
@@ -150,10 +159,10 @@ def _holds(options: Mapping[str, Any]) -> Told:
     digest = holds_digest(holds)
     lines = [
         f"{one['email'] or one['object_id']}={one['kind']}  {one['name']}  {hold.cause.label}."
-        for one, hold in zip(shapes, holds, strict=True)
+        for one, hold in zip(listed, holds, strict=True)
     ]
     lines.append(f"{len(holds)} held. To approve all of these: --all --seen {digest}" if holds else "Nothing is held.")
-    return {"connector": connector.pk, "seen": digest, "holds": shapes}, lines
+    return {"connector": connector.pk, "seen": digest, "holds": listed}, lines
 
 
 def _approve_arguments(parser: CommandParser) -> None:
@@ -264,8 +273,8 @@ VERBS: dict[str, tuple[Callable[[Mapping[str, Any]], Told], str, Callable[[Comma
     "check": (_check, "Prove the connection and read all that a run reads; changes nothing.", _check_arguments),
     "verify": (_verify, "Verify the connection; ends Unauthorized where Microsoft accepts it again.", _nothing),
     "replace-secret": (_replace_secret, "Replace the client secret once the new one is proven.", _secret_arguments),
-    "pause": (_pause, "Stop synchronising until somebody resumes it.", _pause_arguments),
-    "resume": (_resume, "Synchronise again.", _nothing),
+    "pause": (_pause, "Stop synchronising until somebody resumes it, or until a moment.", _pause_arguments),
+    "resume": (_resume, "Synchronise again; `sync CONNECTOR --preview` shows what that would do.", _nothing),
     "holds": (_holds, "List the changes that wait for a person.", _nothing),
     "approve": (_approve, "Approve held changes.", _approve_arguments),
     "keep": (_keep, "Keep held people's accounts as they are.", _people_arguments),
