@@ -18,6 +18,7 @@ from tenants.access import (
     grants_at,
     grants_in,
     grants_over,
+    role_at,
     role_in,
     staff_page,
 )
@@ -208,8 +209,16 @@ class TestVisibleTo:
         assert self.seen(login_of(account)) == {}
 
     def test_an_inactive_login_sees_nothing(self, cast: Cast) -> None:
-        cast.operator.is_active = False
-        assert self.seen(cast.operator) == {}
+        partner = cast.brightwater.partner
+        staff = make_staff(partner)
+        assert role_at(staff, partner) is Role.PARTNER_ADMINISTRATOR
+        for user in (cast.operator, staff):
+            user.is_active = False
+            assert (self.seen(user), role_at(user, partner), grants_in(user, cast.brightwater)) == (
+                {},
+                None,
+                frozenset(),
+            )
 
     def test_nobody_sees_a_purged_account(self, cast: Cast) -> None:
         account = make_account(cast.brightwater, AccountStatus.DELETED)
