@@ -6,12 +6,16 @@ import os
 import sys
 from pathlib import Path
 
+from tests.demo import post
+
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "var" / "shots"
 
 
 def main(wanted: list[str]) -> int:
-    """Take the pictures of all tours, or of those that are named; return the exit code."""
+    """Take the pictures of all tours, of those that are named, or of the mails of a story; return the exit code."""
+    if wanted == ["mails"]:
+        return post.picture()
     os.environ["DJANGO_SETTINGS_MODULE"] = "tests.emulated_settings"
     import django
 

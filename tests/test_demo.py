@@ -14,17 +14,19 @@ from typing import Any
 
 import pytest
 from django.apps import apps
+from django.core.mail import EmailMultiAlternatives, get_connection
 from django.utils import timezone
 
-from connectors.models import Connector, WorkerBeat
+from connectors.models import Connector, Event, WorkerBeat
 from connectors.states import ChangeKind
 from tenants.models import Account, Company, Partner, User
-from tenants.states import AccountStatus
+from tenants.states import AccountStatus, EventKind
 from tests import world
 from tests.conftest import ROOT
-from tests.demo import ports, seed
+from tests.demo import ports, post, seed
 from tests.demo.directory import directory_of
 from tests.demo.environment import AlreadyRunning, environment_of, owning, settings_of, write_settings
+from tests.demo.life import STEPS as LIFE
 from tests.demo.passing import let_pass, moments_of
 from tests.demo.processes import Processes, below
 from tests.demo.seen import company_seen, contradictions, end_seen
@@ -198,6 +200,58 @@ def test_everything_stored_becomes_older_but_the_signs_of_life(stage: Stage) -> 
     }
 
 
+def test_a_stored_day_comes_closer_by_whole_days(stage: Stage) -> None:
+    day = timezone.now().date()
+    Connector.objects.update(secret_expires_on=day)
+    Event.objects.create(
+        company=stage.company,
+        connector=stage.connector,
+        kind=EventKind.EXPIRY,
+        reason=day.isoformat(),
+        began_at=timezone.now(),
+        told_at=timezone.now(),
+    )
+    let_pass(timedelta(hours=23))
+    assert stage.refreshed().secret_expires_on == day
+    let_pass(timedelta(days=3))
+    assert stage.refreshed().secret_expires_on == day - timedelta(days=3)
+    assert Event.objects.get().reason == (day - timedelta(days=3)).isoformat()
+
+
+# The mails of the story
+
+
+def send(folder: Path, *subjects: str) -> None:
+    connection = get_connection("django.core.mail.backends.filebased.EmailBackend", file_path=folder)
+    for subject in subjects:
+        mail = EmailMultiAlternatives(subject, "Grüße in words.", to=["it@firm.example"], connection=connection)
+        mail.attach_alternative(f"<h1>{subject}</h1>", "text/html")
+        mail.send()
+
+
+def test_mails_are_read_as_they_were_sent_and_kept_as_files(tmp_path: Path) -> None:
+    send(tmp_path / "mail", "Changes are held", "Grüße")
+    send(tmp_path / "mail", "Resolved: changes are held")
+    mails = post.mails_in(tmp_path / "mail")
+    assert [(mail.to, mail.subject, mail.text.strip(), mail.html.strip()) for mail in mails] == [
+        ("it@firm.example", subject, "Grüße in words.", f"<h1>{subject}</h1>")
+        for subject in ("Changes are held", "Grüße", "Resolved: changes are held")
+    ]
+    assert len({mail.id for mail in mails}) == 3
+    for _ in range(2):
+        post.keep(mails, tmp_path / "kept")
+    kept = sorted(file.name for file in (tmp_path / "kept").iterdir())
+    assert kept[:2] == ["001-changes-are-held.html", "001-changes-are-held.txt"]
+    assert len(kept) == 7
+
+
+def test_a_mail_that_is_being_written_is_not_read_yet(tmp_path: Path) -> None:
+    send(tmp_path, "Whole", "Half")
+    [file] = tmp_path.glob("*.log")
+    file.write_text(file.read_text(encoding="utf-8").rpartition("-" * 79)[0], encoding="utf-8")
+    assert [mail.subject for mail in post.mails_in(tmp_path)] == ["Whole"]
+
+
 # The eyes of the story
 
 
@@ -275,3 +329,5 @@ def test_a_database_that_contradicts_itself_is_seen(stage: Stage) -> None:
 def test_every_step_has_a_name_of_its_own() -> None:
     names = [name for name, _ in STEPS]
     assert len(names) == len(set(names)) > 50
+    weeks = [name for name, _ in LIFE]
+    assert len(weeks) == len(set(weeks)) > 30

@@ -24,13 +24,20 @@ def main() -> int:
     group = parser.add_mutually_exclusive_group()
     group.add_argument("--once", action="store_true", help="play the story through and say what happened, then end")
     group.add_argument("--fresh", action="store_true", help="forget what an earlier demo left, and start over")
+    parser.add_argument(
+        "--story",
+        choices=("main", "life"),
+        help="with --once: everything in a day (main), or twelve weeks of a connector's life, whose mails are kept",
+    )
     words = parser.parse_args()
+    if words.story and not words.once:
+        parser.error("a story is played with --once")
     # Also where a shell that started it in the background has Ctrl-C ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, frame: sys.exit(128 + number))
     try:
-        return once() if words.once else stay(fresh=words.fresh)
+        return once(words.story or "main") if words.once else stay(fresh=words.fresh)
     except DidNotStart as failure:
         print(failure, file=sys.stderr)
         return 1
@@ -42,7 +49,7 @@ def main() -> int:
         return 130 if words.once else 0
 
 
-def once() -> int:
+def once(story: str) -> int:
     """Play the story in a folder of its own, which is gone afterwards; the last line is one JSON object."""
     began = time.monotonic()
     try:
@@ -53,7 +60,7 @@ def once() -> int:
             from tests.demo.story import play
 
             _say(f"The portal runs at {portal.url}, {time.monotonic() - began:.0f} seconds after the start.")
-            ok = play(portal, _say, began=began)
+            ok = play(portal, _say, began=began, story=story)
             if not ok:
                 print(f"The worker said last:\n{portal.worker.last_words()}", file=sys.stderr)
             return 0 if ok else 1

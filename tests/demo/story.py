@@ -5,16 +5,21 @@ from __future__ import annotations
 import json
 import time
 import traceback
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from connectors.models import SyncChange, SyncRun
 from connectors.states import ChangeKind, Outcome
+from tests.demo.life import STEPS as LIFE
+from tests.demo.life.scene import Life
 from tests.demo.portal import Portal
+from tests.demo.post import keep
 from tests.demo.scene import Outcome as StepOutcome
 from tests.demo.scene import Scene
 from tests.demo.steps import STEPS
 from tests.entra_emulator.people import BRIGHTWATER
+
+S = TypeVar("S", bound=Scene)
 
 TOLD = 4
 """A line tells so many changes at most, and counts the others."""
@@ -22,11 +27,25 @@ TOLD = 4
 _ORDER = (Outcome.APPLIED, Outcome.FAILED, Outcome.HELD, Outcome.SKIPPED, Outcome.LEFT_OUT)
 
 
-def play(portal: Portal, say: Callable[[str], None], *, began: float) -> bool:
-    """Play every step and say how each went; return whether all were as product.md says."""
-    scene = Scene(portal, "Brightwater Logistics", BRIGHTWATER)
+STORIES = ("main", "life")
+"""What can be told: everything in a day, or twelve weeks of a connector's life."""
+
+
+def play(portal: Portal, say: Callable[[str], None], *, began: float, story: str = "main") -> bool:
+    """Play every step of a story and say how each went; return whether all were as product.md says."""
+    if story == "life":
+        life = Life(portal, "Brightwater Logistics", BRIGHTWATER)
+        ok = _play(life, LIFE, say, began=began)
+        keep(life.mails)
+        return ok
+    return _play(Scene(portal, "Brightwater Logistics", BRIGHTWATER), STEPS, say, began=began)
+
+
+def _play(
+    scene: S, story: Sequence[tuple[str, Callable[[S], None]]], say: Callable[[str], None], *, began: float
+) -> bool:
     steps = []
-    for number, (name, act) in enumerate(STEPS, start=1):
+    for number, (name, act) in enumerate(story, start=1):
         scene.outcome = StepOutcome()
         step_began = time.monotonic()
         try:

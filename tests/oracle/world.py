@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from connectors.states import DESTRUCTIVE, GROWTH, Action, ChangeKind, MarkKind, Situation
@@ -61,6 +61,7 @@ class World:
             "disable": self.disable,
             "delete": self.delete,
             "restore": self.restore,
+            "purge": self.purge,
             "convert": self.convert,
             "hand back": self.hand_back,
             "lift": self.lift,
@@ -69,6 +70,7 @@ class World:
             "set role": self.set_role,
             "approve change": self.approve_change,
             "keep": self.keep,
+            "put right": self.put_right,
             "decline": self.decline,
             "same person": self.same_person,
             "someone else": self.someone_else,
@@ -125,6 +127,14 @@ class World:
             account.status = AccountStatus.DISABLED
         account.deleted_by, account.deleted_at, account.restorable = Hand.NONE, 0, False
         account.barred, account.vouched = False, True
+
+    def purge(self, address: str) -> None:
+        """Erase a deleted account: nothing brings it back, and its owner is nobody's."""
+        account = self.account(address)
+        self._expect(account, AccountStatus.DELETED)
+        account.restorable = False
+        if not account.barred:
+            account.tenant_id = account.object_id = account.link = ""
 
     def convert(self, address: str) -> None:
         account = self.account(address)
@@ -186,6 +196,18 @@ class World:
         for situation in holds:
             mine.memory.add(Decision(object_id, MarkKind.KEPT, situation.value))
         self._end_hold(connector, object_id)
+
+    def put_right(self, *, addresses: Iterable[str], directory: Directory, connector: str = "entra") -> None:
+        """Bring back whom a run disabled or deleted, while licences last: administrators first, then by address."""
+        accounts = [self.account(address) for address in addresses]
+        for account in sorted(accounts, key=lambda one: (one.role is not AccountRole.ADMIN, one.address)):
+            self._expect(account, AccountStatus.DISABLED, AccountStatus.DELETED)
+            if account.status is AccountStatus.DELETED:
+                self.restore(account.email, now=0)
+            else:
+                self._activate(account)
+            if account.link == connector:
+                self.keep(account.object_id, directory=directory, connector=connector)
 
     def decline(self, object_id: str, *, connector: str = "entra") -> None:
         self.connectors[connector].memory.add(Decision(object_id, MarkKind.DECLINED))
