@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 
 from connectors import lifecycle
-from connectors.attention import needs_of
+from connectors.attention import credential_of, needs_of
 from connectors.lifecycle import Refused
 from connectors.models import Connector, PersonMark, SelectedGroup, SyncChange, SyncRule, SyncRun
 from connectors.views.fleet import acting
@@ -75,7 +75,7 @@ class ConnectorAdmin(TenantScopedAdmin):
     inlines = (SelectedGroupPart, SyncRulePart)
     _sections = {
         "": ("company", "name", "uid", "status", "status_since", "status_sentence", "status_reference", "needs"),
-        "Azure Auth": ("tenant", "tenant_id", "client_id", "cloud", "secret_expires_on"),
+        "Azure Auth": ("tenant", "tenant_id", "client_id", "cloud", "signs_in_with", "secret_expires_on"),
         "Users & Groups": ("sync_group_name", "sync_group_id", *lifecycle.SETTINGS),
         "Brake": tuple(lifecycle.LIMITS),
         "Runs": (
@@ -101,6 +101,10 @@ class ConnectorAdmin(TenantScopedAdmin):
         return (
             format_html_join("", "<p>{}</p>", ((f"{need.attention.label}. {need.sentence}",) for need in needs)) or "–"
         )
+
+    @admin.display(description="signs in with")
+    def signs_in_with(self, connector: Any) -> str:
+        return str(credential_of(connector).kind.label)
 
     @admin.display(description="record of runs")
     def runs(self, connector: Any) -> str:

@@ -41,7 +41,7 @@ from tenants.invitations import queue, send_due
 from tests.connectors.test_wizard import people, save
 from tests.connectors.wizard_scene import Visit, hidden, text_of
 from tests.entra_emulator import Emulator
-from tests.world import PASSWORD, make_account
+from tests.world import PASSWORD, confirm_again, make_account
 
 pytestmark = pytest.mark.django_db
 
@@ -134,11 +134,54 @@ def drive(told: Told, visit: Visit) -> Connector:
     connector.refresh_from_db()
     assert connector.status == "unauthorized"
     keep(visit.client.get(visit.url(f"connectors/{connector.pk}/")))
+    sign_in_with_a_certificate(told, visit, connector)
     bearer = {"authorization": f"Bearer {token[0]}"}
     keep(visit.client.get(reverse("api-status", args=[connector.uid]), headers=bearer))
     keep(visit.client.post(reverse("api-synchronise", args=[connector.uid]), headers=bearer))
     keep(visit.client.get(reverse("api-status", args=[connector.uid]), headers={"authorization": f"Bearer {WRONG}"}))
     return connector
+
+
+def sign_in_with_a_certificate(told: Told, visit: Visit, connector: Connector) -> None:
+    """Make a certificate, let it be refused and accepted, run with it, and make the next one."""
+
+    def keys() -> dict[str, str]:
+        """Return a line out of the middle of each key's text, which no two keys share."""
+        row = Connector.objects.get(pk=connector.pk)
+        held = {"private key": row.private_key, "next private key": row.next_private_key}
+        return {name: key.reveal().splitlines()[8] for name, key in held.items() if key is not None}
+
+    confirm_again(visit.client)
+    here = f"connectors/{connector.pk}/setup/azure/"
+    typed = {"with": "certificate", "client_id": visit.app.client_id, "tenant": visit.tenant.id}
+    visit.client.post(visit.url(f"{here}certificate/"), {"years": "1"})
+    told.secrets["first private key"] = keys()["next private key"]
+    refused = visit.client.post(visit.url(f"{here}replace/"), typed)
+    visit.tenant.add_certificate(visit.app.client_id, Connector.objects.get(pk=connector.pk).next_certificate)
+    used = visit.client.post(visit.url(f"{here}replace/"), typed)
+    assert (refused.status_code, used.status_code) == (422, 302)
+    forget_tokens()
+    run(connector.pk, RunTrigger.SCHEDULE)
+    visit.client.post(visit.url(f"{here}certificate/"), {"years": "1"})
+    assert keys()["private key"] == told.secrets["first private key"]
+    told.secrets |= keys()
+    told.pages += [
+        f"{page.headers} {page.content.decode()}"
+        for page in (
+            refused,
+            used,
+            *(
+                visit.client.get(visit.url(f"{here}{rest}"))
+                for rest in ("", "replace/?with=certificate", "replace/?with=secret", "certificate/file/?form=pem")
+            ),
+        )
+    ]
+    visit.tenant.expire_secret(visit.app.client_id)
+    visit.tenant.remove_certificate(visit.app.client_id)
+    forget_tokens()
+    run(connector.pk, RunTrigger.SCHEDULE)
+    connector.refresh_from_db()
+    assert connector.status == "unauthorized"
 
 
 def invite_and_sign_in(told: Told, visit: Visit) -> None:

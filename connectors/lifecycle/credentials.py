@@ -87,6 +87,25 @@ def draft(
     )
 
 
+def certified_draft(
+    company: Company, certificate: str, *, tenant: str, client_id: str, cloud: Cloud | str = Cloud.GLOBAL
+) -> Connector:
+    """Return the company's connector that a certificate was made for, signing in with it, unsaved. Raises Refused."""
+    mine = Connector.objects.filter(company=company).exclude(status=ConnectorStatus.REMOVED)
+    found = [row for row in mine.select_related("company") if certificate in (row.next_certificate, row.certificate)]
+    if not found:
+        raise Refused("This certificate was made for no connector of this company, or was thrown away since.")
+    [row] = found
+    row.tenant = checked(check_tenant, tenant, "tenant")
+    row.client_id = checked(check_client_id, client_id, "client_id")
+    row.cloud = _cloud(cloud)
+    # What was typed is asked, not what was proven before.
+    row.tenant_id = ""
+    if row.next_certificate == certificate:
+        take_certificate(row)
+    return row
+
+
 @sensitive_variables("secret")
 def correct(
     connector: Connector,

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from hmac import compare_digest
+from typing import Any
 
 from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
@@ -14,7 +15,7 @@ from connectors.decisions import Refused
 from connectors.directory import GroupSummary, SyncGroupMissing, Verification
 from connectors.entra import EntraDirectory, is_guid
 from connectors.lifecycle.choices import SETTINGS, check_rules, check_settings, save_groups, save_rules
-from connectors.lifecycle.credentials import draft, install
+from connectors.lifecycle.credentials import certified_draft, correct, draft, install
 from connectors.lifecycle.life import activate
 from connectors.lifecycle.proof import prove, save_proof
 from connectors.models import Connector
@@ -46,7 +47,8 @@ def prepare(
     *,
     tenant: str,
     client_id: str,
-    secret: str,
+    secret: str = "",
+    certificate: str = "",
     cloud: Cloud | str = Cloud.GLOBAL,
     secret_expires_on: date | None = None,
     sync_group: str,
@@ -56,16 +58,20 @@ def prepare(
 ) -> Setup:
     """Prove a connection and resolve its groups, each told by id or exact name; saves nothing.
 
+    With a certificate, in PEM, no secret is asked for: the pair was made for one of the company's connectors before.
     Rules and settings that are not named get their defaults. Raises Refused and DirectoryError.
     """
-    row = draft(
-        company,
-        tenant=tenant,
-        client_id=client_id,
-        secret=secret,
-        cloud=cloud,
-        secret_expires_on=secret_expires_on,
-    )
+    if certificate:
+        row = certified_draft(company, certificate, tenant=tenant, client_id=client_id, cloud=cloud)
+    else:
+        row = draft(
+            company,
+            tenant=tenant,
+            client_id=client_id,
+            secret=secret,
+            cloud=cloud,
+            secret_expires_on=secret_expires_on,
+        )
     rules = {situation: choices[0] for situation, choices in RULE_CHOICES.items()} | check_rules(actions)
     proof = prove(row)
     with directory_of(row) as directory:
@@ -79,7 +85,8 @@ def twin_of(setup: Setup) -> Connector | None:
     """Return the connector that the company already has to this tenant, None where it has none."""
     twins = Connector.objects.filter(company=setup.row.company_id, tenant_id=setup.proof.tenant_id)
     twin: Connector | None = twins.exclude(status=ConnectorStatus.REMOVED).first()
-    return twin
+    # A setup that was begun for its certificate, and went as far as its proof, is the one that is to be finished.
+    return None if twin is not None and twin.pk == setup.row.pk and not twin.live else twin
 
 
 def differences(there: Connector, setup: Setup) -> list[str]:
@@ -95,7 +102,10 @@ def differences(there: Connector, setup: Setup) -> list[str]:
     if there.sync_group_id != setup.sync_group.id:
         before = _told(there.sync_group_name, there.sync_group_id)
         lines.append(f"sync group: {before}, not {_named(setup.sync_group)}")
-    if not _same_secret(there, setup.row):
+    if setup.row.certificate:
+        if there.certificate != setup.row.certificate:
+            lines.append(f"certificate: {'another one' if there.certificate else 'a client secret'} is in use")
+    elif not _same_secret(there, setup.row):
         lines.append(f"client secret: {'a certificate is in use' if there.certificate else 'another one is stored'}")
     day = setup.row.secret_expires_on
     if day is not None and day != there.secret_expires_on:
@@ -123,15 +133,13 @@ def carry_out(setup: Setup, *, actor: Actor) -> Connector:
     row = setup.row
     names = {group.id: group.name[:256] for group in (setup.sync_group, *setup.additional)}
     with transaction.atomic():
-        installed = install(
-            row.company,
-            tenant=row.tenant,
-            client_id=row.client_id,
-            secret=row.secret.reveal() if row.secret else "",
-            cloud=row.cloud,
-            secret_expires_on=row.secret_expires_on,
-            actor=actor,
-        )
+        typed: dict[str, Any] = {"tenant": row.tenant, "client_id": row.client_id, "cloud": row.cloud}
+        if row.certificate:
+            installed = correct(row, **typed, certificate=True, actor=actor)
+        else:
+            secret = row.secret.reveal() if row.secret else ""
+            day = row.secret_expires_on
+            installed = install(row.company, **typed, secret=secret, secret_expires_on=day, actor=actor)
         save_proof(installed, setup.proof, actor=actor)
         installed.refresh_from_db()
         save_groups(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
@@ -11,6 +12,7 @@ from django.core.management.base import CommandParser
 
 from connectors import lifecycle
 from connectors.lifecycle import Setup
+from connectors.management.certificates import add_years, begin, read
 from connectors.management.console import VARIABLE, Failed, add_json, find_company, read_secret, who
 from connectors.models import Connector
 from connectors.states import RULE_CHOICES, Cloud, Situation
@@ -31,12 +33,19 @@ def add_arguments(parser: CommandParser) -> None:
     )
     parser.add_argument("--cloud", choices=[str(cloud) for cloud in Cloud], default=str(Cloud.GLOBAL))
     parser.add_argument("--secret-expires", type=day, metavar="YYYY-MM-DD", help="the day on which the secret expires")
+    parser.add_argument(
+        "--certificate",
+        metavar="FILE",
+        help="sign in with a certificate instead of a secret: the first time it is made and written to this new file,"
+        " the second time, once it is uploaded, the connector is installed with it",
+    )
+    add_years(parser)
     parser.add_argument("--direct-members-only", action="store_true", help="leave out members of nested groups")
     parser.add_argument("--leave-out-guests", action="store_true", help="leave out guests")
     parser.add_argument("--allow-onmicrosoft", action="store_true", help="take addresses at *.onmicrosoft.com")
     parser.add_argument("--no-invitations", action="store_true", help="send no invitations to new accounts")
     parser.add_argument("--dry-run", action="store_true", help="prove and resolve everything, save nothing")
-    parser.epilog = f"The client secret is read from {VARIABLE}, or else from standard input."
+    parser.epilog = f"Without --certificate, the client secret is read from {VARIABLE}, or else from standard input."
     add_json(parser)
 
 
@@ -47,11 +56,17 @@ def install(options: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     twice = sorted({situation for situation, _ in rules if [one for one, _ in rules].count(situation) > 1})
     if twice:
         raise Failed(f"The rule for {twice[0]} is given more than once. Give each situation one action.")
+    path = options["certificate"]
+    if path and not os.path.lexists(path):
+        if options["dry_run"]:
+            raise Failed(f"There is no file {path} yet. Without --dry-run, the certificate is made and written to it.")
+        return begin(company, path, options["years"])
     setup = lifecycle.prepare(
         company,
         tenant=options["tenant"],
         client_id=options["client_id"],
-        secret=read_secret(),
+        secret="" if path else read_secret(),
+        certificate=read(path) if path else "",
         cloud=options["cloud"],
         secret_expires_on=options["secret_expires"],
         sync_group=options["sync_group"],

@@ -10,7 +10,7 @@ from django.core.management.base import CommandParser
 from connectors import decisions, lifecycle, schedule
 from connectors.decisions import holds_digest, holds_of
 from connectors.entra import is_guid
-from connectors.management import checking, installing, shapes
+from connectors.management import certificates, checking, installing, shapes
 from connectors.management.console import (
     VARIABLE,
     ConsoleCommand,
@@ -273,6 +273,16 @@ VERBS: dict[str, tuple[Callable[[Mapping[str, Any]], Told], str, Callable[[Comma
     "check": (_check, "Prove the connection and read all that a run reads; changes nothing.", _check_arguments),
     "verify": (_verify, "Verify the connection; ends Unauthorized where Microsoft accepts it again.", _nothing),
     "replace-secret": (_replace_secret, "Replace the client secret once the new one is proven.", _secret_arguments),
+    "certificate": (
+        certificates.make,
+        "Make the certificate that the connector will sign in with; what is in use stays in use.",
+        certificates.make_arguments,
+    ),
+    "use-certificate": (
+        certificates.use,
+        "Sign in with the certificate that was made, once Microsoft accepts it.",
+        certificates.use_arguments,
+    ),
     "pause": (_pause, "Stop synchronising until somebody resumes it, or until a moment.", _pause_arguments),
     "resume": (_resume, "Synchronise again; `sync CONNECTOR --preview` shows what that would do.", _nothing),
     "holds": (_holds, "List the changes that wait for a person.", _nothing),
