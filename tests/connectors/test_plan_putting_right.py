@@ -116,6 +116,7 @@ def test_licences_go_to_administrators_first_and_then_by_address() -> None:
     }
     remedy = remedy_for(losses, 2)
     assert (remedy.free, remedy.taken, remedy.missing) == (2, 2, 2)
+    assert remedy.counts == {ChangeKind.ENABLE: 2, ChangeKind.RESTORE: 1}
     assert (remedy_for(losses, None).taken, remedy_for(losses, None).missing) == (4, 0)
 
 
