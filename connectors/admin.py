@@ -17,7 +17,7 @@ from connectors import lifecycle
 from connectors.attention import credential_of, needs_of
 from connectors.lifecycle import Refused
 from connectors.models import Connector, PersonMark, SelectedGroup, SyncChange, SyncRule, SyncRun
-from connectors.views.fleet import acting
+from connectors.views.fleet import acting, resuming, ruling
 from connectors.views.fleet import page as fleet
 from tenants.access import grants_anywhere, grants_at
 from tenants.admin import RecordAdmin, TenantScopedAdmin, site
@@ -31,6 +31,11 @@ else:
 site.add_page("", fleet.fleet, "index")
 site.add_page("fleet.csv", fleet.as_csv, "fleet-csv")
 site.add_page("fleet/actions/", acting.act, "fleet-actions")
+site.add_page("fleet/resume/", resuming.resume, "fleet-resume")
+site.add_page("fleet/resume/<int:connector_id>/", resuming.one, "fleet-resume-one")
+site.add_page("fleet/rules/", ruling.rules, "fleet-rules")
+site.add_page("fleet/rules/done/", ruling.done, "fleet-rules-done")
+site.add_page("fleet/rules/<int:connector_id>/", ruling.one, "fleet-rules-one")
 
 _COMPANY = ("company", admin.RelatedOnlyFieldListFilter)
 

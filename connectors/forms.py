@@ -176,3 +176,42 @@ class RulesForm(PortalForm):
     def setting_fields(self) -> list[forms.BoundField]:
         """Return the fields of the settings."""
         return [self[name] for name in _SETTINGS]
+
+
+class RuleSetForm(PortalForm):
+    """Take a rule set for several connectors; a situation that is left out stays as each of them has it."""
+
+    def __init__(self, *args: Any, may_harm: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for situation, (when, what) in _CHOICES.items():
+            allowed = [action for action in RULE_CHOICES[situation] if may_harm or action not in _HARSH]
+            recommended = RULE_CHOICES[situation][0]
+            self.fields[situation.value] = forms.ChoiceField(
+                label=when,
+                help_text=what,
+                required=False,
+                choices=[
+                    ("", "Leave it as it is"),
+                    *(
+                        (action.value, f"{action.label} (recommended)" if action == recommended else action.label)
+                        for action in allowed
+                    ),
+                ],
+                widget=forms.Select({"class": "select"}),
+            )
+
+    @property
+    def actions(self) -> dict[Situation, Action]:
+        """Return the rules that were chosen, without those to leave as they are."""
+        found = {situation: self.cleaned_data.get(situation.value) for situation in _CHOICES}
+        return {situation: Action(value) for situation, value in found.items() if value}
+
+    @property
+    def rule_fields(self) -> list[forms.BoundField]:
+        """Return the fields in their order."""
+        return [self[situation.value] for situation in _CHOICES]
+
+
+def is_harsh(actions: Mapping[Situation, Action]) -> bool:
+    """Say whether a rule among these deletes or converts."""
+    return not _HARSH.isdisjoint(actions.values())

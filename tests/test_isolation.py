@@ -181,6 +181,12 @@ COMPANIES_CHANGED = partner_portal(COMPANIES, COMPANIES, 403, 403, 404)
 CONNECTORS_ACTED_ON = partner_portal(CONNECTORS, CONNECTORS, CONNECTORS, 200, CONNECTORS)
 ACCOUNTS_ACTED_ON = partner_portal(ACCOUNTS, ACCOUNTS, ACCOUNTS, 200, ACCOUNTS)
 
+# Back to the list, with a word about what was done, or that nothing was ticked.
+NOTHING_TICKED = partner_portal(HOME, HOME, HOME, 403, HOME)
+NOT_PAUSED = partner_portal("…resume/?connectors=#", "…resume/?connectors=#", "…resume/?connectors=#", 403, 404)
+# No rule is chosen yet: to the page where they are.
+RULES_TO_CHOOSE = partner_portal("…rules/?connectors=#", "…rules/?connectors=#", "…rules/?connectors=#", 403, 404)
+
 NO_PARTNER_PORTAL = everybody(404) | dict.fromkeys(STAFF, HOME) | {Standing.ANONYMOUS: LOGIN}
 CHANGE_PASSWORD = "/accounts/password/change/"
 FACTORS = "/accounts/2fa/"
@@ -263,9 +269,14 @@ EXPECTATIONS: dict[str, Expected] = {
     "healthz": Expected(everybody(200), everybody(405)),
     "readyz": Expected(everybody("200 or 503"), everybody(405)),
     "admin:index": Expected(STAFF_OK, STAFF_405),
-    # Back to the list, with a word about what was done, or that nothing was ticked.
     "admin:fleet-csv": Expected(STAFF_OK, STAFF_405),
-    "admin:fleet-actions": Expected(STAFF_405, partner_portal(HOME, HOME, HOME, 403, HOME)),
+    "admin:fleet-rules": Expected(NOTHING_TICKED, NOTHING_TICKED),
+    "admin:fleet-resume": Expected(partner_portal(*[HOME] * 5), partner_portal(*[HOME] * 5)),
+    # It is not paused: to the page that says so.
+    "admin:fleet-resume-one": Expected(NOT_PAUSED, STAFF_405),
+    "admin:fleet-rules-done": Expected(partner_portal(*[HOME] * 5), STAFF_405),
+    "admin:fleet-rules-one": Expected(RULES_TO_CHOOSE, STAFF_405),
+    "admin:fleet-actions": Expected(STAFF_405, NOTHING_TICKED),
     "admin:login": Expected(NO_PARTNER_PORTAL, NO_PARTNER_PORTAL),
     "admin:logout": Expected(
         everybody(HOME) | dict.fromkeys(STAFF, 405), everybody(HOME) | dict.fromkeys(STAFF, LOGIN)
@@ -448,6 +459,7 @@ def _answer(response: HttpResponse) -> int | str:
     if re.match(r"/(?:partner/companies/[\w-]+|business)/", target):
         inner = re.sub(r"^/partner/companies/[\w-]+/", "…/", target.partition("?")[0])
         return re.sub(r"/\d+/", "/#/", inner)
+    target = re.sub(r"^/partner/fleet/(\w+)/\?connectors=\d+$", r"…\1/?connectors=#", target)
     return re.sub(r"^\S+/\d+/change/$", "…/change/", target)
 
 

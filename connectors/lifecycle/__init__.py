@@ -31,6 +31,7 @@ from connectors.lifecycle.proof import prove, verify
 from connectors.lifecycle.removal import Removal, removal_of
 from connectors.lifecycle.replacing import replace_secret, use_certificate
 from connectors.lifecycle.righting import Changed, has_losses, put_right, remedy_of
+from connectors.lifecycle.ruleset import apply_rule_set, rules_of_all
 from connectors.lifecycle.setup import Setup, carry_out, differences, prepare, twin_of
 from tenants.roles import Can
 
@@ -65,6 +66,7 @@ __all__ = [
     "Returned",
     "Setup",
     "activate",
+    "apply_rule_set",
     "begin",
     "begin_consent",
     "carry_out",
@@ -90,6 +92,7 @@ __all__ = [
     "resume",
     "right_for_groups",
     "right_for_rules",
+    "rules_of_all",
     "save_limits",
     "save_rules",
     "select_groups",

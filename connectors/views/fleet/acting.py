@@ -1,4 +1,4 @@
-"""Synchronising, pausing and resuming the ticked connectors of the fleet, each told of by its company's name."""
+"""Synchronising and pausing the ticked connectors of the fleet, each told of by its company's name."""
 
 from __future__ import annotations
 
@@ -24,9 +24,12 @@ from tenants.roles import Can
 
 _NAMED = 5
 _TOLD = 8
-RULES = "rules"
-ACTIONS = ("synchronise", "pause", "resume", RULES)
-_DONE = {"synchronise": "a run was asked for", "pause": "paused", "resume": "resumed"}
+_DONE = {"synchronise": "a run was asked for", "pause": "paused"}
+_ASKS_FIRST = {"resume": "admin:fleet-resume", "rules": "admin:fleet-rules"}
+"""What has a page of its own, which shows first what it would do."""
+
+AT_ONCE = 200
+"""So many connectors at most on a page that shows what would happen: each is read from its directory for it."""
 
 
 def ids_of(words: Collection[str]) -> set[int]:
@@ -53,7 +56,7 @@ def act(request: HttpRequest) -> HttpResponse:
     grants, wanted = StaffGrants(user), request.POST.get("action", "")
     if Can.RUN_CONNECTORS not in grants.anywhere:
         raise PermissionDenied
-    if wanted not in ACTIONS:
+    if wanted not in _DONE and wanted not in _ASKS_FIRST:
         raise Http404
     query = request.GET.urlencode()
     back = HttpResponseRedirect(f"{reverse('admin:index')}{f'?{query}' if query else ''}")
@@ -62,9 +65,9 @@ def act(request: HttpRequest) -> HttpResponse:
         messages.warning(request, "No connector is ticked: tick one or more first.")
         return back
     require_everywhere(rows, grants, Can.RUN_CONNECTORS)
-    if wanted == RULES:
+    if wanted in _ASKS_FIRST:
         chosen = ",".join(str(row.pk) for row in rows)
-        return HttpResponseRedirect(f"{reverse('admin:fleet-rules')}?{urlencode({'connectors': chosen})}")
+        return HttpResponseRedirect(f"{reverse(_ASKS_FIRST[wanted])}?{urlencode({'connectors': chosen})}")
     refused = _do(wanted, rows, user)
     done = [row for row in rows if row.pk not in refused]
     if done:
@@ -92,10 +95,7 @@ def _do(action: str, rows: Sequence[Connector], user: User) -> dict[int, str]:
     refused = {}
     for row in rows:
         try:
-            if action == "pause":
-                lifecycle.pause(row, actor=user)
-            else:
-                lifecycle.resume(row, actor=user)
+            lifecycle.pause(row, actor=user)
         except lifecycle.Refused as why:
             refused[row.pk] = why.sentence
     return refused
@@ -106,6 +106,11 @@ def names_of(rows: Sequence[Connector]) -> str:
     if len(rows) > _NAMED:
         return f"{len(rows):,} connectors"
     return ", ".join(row.company.name for row in rows)
+
+
+def too_many(number: int) -> str:
+    """Say why so many cannot be shown at once, and what to do."""
+    return f"{number:,} connectors are too many at once. Tick at most {AT_ONCE}, and do the rest after them."
 
 
 def _told(rows: Sequence[Connector], refused: Mapping[int, str]) -> Iterator[str]:

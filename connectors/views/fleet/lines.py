@@ -265,8 +265,10 @@ def _tone(concern: Concern) -> str:
 _STEPS: Mapping[Concern, tuple[str, str, Can]] = {
     Concern.UNAUTHORIZED: ("Verify the connection", "step-auth", Can.RUN_CONNECTORS),
     Concern.CREDENTIALS_UNREADABLE: ("Mend it on Azure Auth", "step-auth", Can.RUN_CONNECTORS),
-    Concern.SECRET_ENDED: ("Replace it", "step-auth", Can.RUN_CONNECTORS),
-    Concern.SECRET_ENDS: ("Replace it", "step-auth", Can.RUN_CONNECTORS),
+    Concern.SECRET_ENDED: ("Replace it", "replace", Can.RUN_CONNECTORS),
+    Concern.SECRET_ENDS: ("Replace it", "replace", Can.RUN_CONNECTORS),
+    Concern.HELD: ("Review them", "held", Can.SEE),
+    Concern.PAUSED: ("Resume", "resume", Can.RUN_CONNECTORS),
     Concern.SYNC_GROUP_MISSING: ("Choose another group", "step-groups", Can.RULE_CONNECTORS),
     Concern.SYNC_GROUP_UNREADABLE: ("See the groups", "step-groups", Can.RUN_CONNECTORS),
     Concern.SYNC_GROUP_EMPTY: ("See the groups", "step-groups", Can.RUN_CONNECTORS),
@@ -274,7 +276,6 @@ _STEPS: Mapping[Concern, tuple[str, str, Can]] = {
     Concern.SETUP_INCOMPLETE: ("Continue setup", "setup", Can.RUN_CONNECTORS),
 }
 _FINDINGS = {
-    Concern.HELD: ("Review them", "held"),
     Concern.SPARED: ("See who", "skipped"),
     Concern.SKIPPED: ("See who", "skipped"),
 }
