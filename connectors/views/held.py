@@ -70,6 +70,7 @@ def held(request: HttpRequest, place: Place, connector_id: int) -> HttpResponse:
         "filtered": bool(choice.word or choice.kind),
         "kinds": list(crowd.kinds) if len(crowd.kinds) > 1 else [],
         "tick": may_decide and bool(crowd.number) and section in ACTS,
+        "had_accounts": section not in (Section.JOINING, Section.ADDRESSES),
         "decide_url": place.url("held-decide", connector_id=row.pk),
         "all_url": _url(place, row, section),
         "csv_url": f"{place.url('held-csv', connector_id=row.pk)}?{choice.query}",

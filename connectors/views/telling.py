@@ -108,12 +108,16 @@ def phases_of(run: SyncRun, kept_days: int) -> list[Phase]:
     if run.state == RunState.RUNNING:
         return _going_on(run)
     if run.state in (RunState.FAILED, RunState.ABANDONED):
-        return _broken_off(run)
+        return [*_broken_off(run), Phase("Record", "check", f"Kept for {kept_days:,} days")]
     read = Phase("Read", "check", f"{_seconds(run.read_seconds)}. {people}" if run.read_seconds else people)
     if run.quiet:
         note = "Nothing differs from the run before"
         compare = f"{_seconds(run.plan_seconds)}. {note}" if run.plan_seconds else note
-        return [read, Phase("Compare", "check", compare), *_skipped("Safety brake", "Apply", "Record")]
+        return [
+            read,
+            Phase("Compare", "check", compare),
+            *_phases("minus", "Nothing to do", "Safety brake", "Apply", "Record"),
+        ]
     held, failed = number_of(run, Outcome.HELD), number_of(run, Outcome.FAILED)
     applied = number_of(run, Outcome.APPLIED)
     rest = max((took(run) or 0) - run.read_seconds - run.plan_seconds, 0)
@@ -135,30 +139,27 @@ def _going_on(run: SyncRun) -> list[Phase]:
     if run.phase != "applying":
         return [
             Phase("Read", "sync", "Asking Microsoft", "is-now"),
-            *_waiting("Compare", "Safety brake", "Apply", "Record"),
+            *_phases("circle-dashed", "Not yet", "Compare", "Safety brake", "Apply", "Record"),
         ]
     return [
         *(Phase(label, "check", "Done") for label in ("Read", "Compare", "Safety brake")),
         Phase("Apply", "sync", f"{run.done:,} of {run.total:,}", "is-now"),
-        *_waiting("Record"),
+        *_phases("circle-dashed", "Not yet", "Record"),
     ]
 
 
 def _broken_off(run: SyncRun) -> list[Phase]:
     if not run.total:
-        return [Phase("Read", "x-circle", "Not complete", "is-bad"), *_skipped("Compare", "Safety brake", "Apply")]
+        not_reached = _phases("minus", "Not reached", "Compare", "Safety brake", "Apply")
+        return [Phase("Read", "x-circle", "Not complete", "is-broken"), *not_reached]
     return [
         *(Phase(label, "check", "Done") for label in ("Read", "Compare", "Safety brake")),
-        Phase("Apply", "x-circle", f"{run.done:,} of {run.total:,}, each complete", "is-bad"),
+        Phase("Apply", "x-circle", f"{run.done:,} of {run.total:,}, each complete", "is-broken"),
     ]
 
 
-def _waiting(*labels: str) -> Iterator[Phase]:
-    yield from (Phase(label, "circle-dashed", "Not yet", "is-idle") for label in labels)
-
-
-def _skipped(*labels: str) -> Iterator[Phase]:
-    yield from (Phase(label, "minus", "Nothing to do", "is-idle") for label in labels)
+def _phases(icon: str, note: str, *labels: str) -> Iterator[Phase]:
+    yield from (Phase(label, icon, note, "is-idle") for label in labels)
 
 
 def _seconds(seconds: float) -> str:

@@ -193,8 +193,8 @@ def what_happened(crowd: Crowd) -> str:
 
 
 _MEANWHILE = {
-    Section.LEAVING: "Until somebody decides, {} in work; every other change goes on as usual.",
-    Section.EMPTY: "Until somebody decides, {} in work; every other change goes on as usual.",
+    Section.LEAVING: "Until somebody decides, {} working; every other change goes on as usual.",
+    Section.EMPTY: "Until somebody decides, {} working; every other change goes on as usual.",
     Section.JOINING: "Until somebody decides, nothing changes for {}; every other change goes on as usual.",
     Section.ADMINISTRATORS: (
         "Until somebody says whose they are, the accounts stay as they are, and nobody is linked to them."
@@ -211,7 +211,7 @@ def meanwhile(crowd: Crowd) -> str:
     number = crowd.number
     if crowd.section is Section.JOINING:
         return _MEANWHILE[crowd.section].format("this person" if number == 1 else f"these {number:,} people")
-    return _MEANWHILE[crowd.section].format("this person stays" if number == 1 else f"these {number:,} people stay")
+    return _MEANWHILE[crowd.section].format("this person keeps" if number == 1 else f"these {number:,} people keep")
 
 
 def accounts(number: int, one: str = "", several: str = "") -> str:

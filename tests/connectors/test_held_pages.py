@@ -90,7 +90,7 @@ def test_the_list_says_who_since_when_why_and_what_happens_meanwhile(connector: 
     for words in (
         "Disable 46 accounts?",
         "Held since",
-        "Until somebody decides, these 46 people stay in work; every other change goes on as usual.",
+        "Until somebody decides, these 46 people keep working; every other change goes on as usual.",
         "44 people are not in the sync group any more and 2 are disabled in Microsoft Entra.",
         "More leave at once than the brake allows.",
         "Active and pending accounts of this connector now 46",

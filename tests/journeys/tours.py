@@ -12,6 +12,7 @@ from django.utils import timezone
 from connectors import lifecycle
 from connectors.models import Connector, SyncChange, SyncRun
 from tenants.models import Account, Group
+from tests.connectors import held_scene
 from tests.demo import seed
 from tests.entra_emulator import people
 from tests.journeys.browsing import Visitor
@@ -95,6 +96,14 @@ def user_portal(scene: Scene, newcomer: Newcomer) -> Iterator[Stop]:
     visitor = newcomer()
     visitor.enter_as(scene.user(AMARA), sure=True)
     yield from _company_pages("user", visitor, connector, "business", [])
+    for name, person in (
+        ("held-who", held_scene.ask_about_address(connector, 1)[0]),
+        ("held-administrator", held_scene.ask_about_administrator(connector, 2)[0]),
+    ):
+        visitor.open(reverse("business:held-who", args=[connector.pk, person]))
+        yield f"user-{name}", visitor
+    visitor.open(f"{reverse('business:held', args=[connector.pk])}?of=addresses")
+    yield "user-held-addresses", visitor
 
 
 def partner_portal(scene: Scene, newcomer: Newcomer) -> Iterator[Stop]:
@@ -119,6 +128,20 @@ def partner_portal(scene: Scene, newcomer: Newcomer) -> Iterator[Stop]:
         visitor.open(path)
         yield f"admin-{name}", visitor
     yield from _company_pages("partner", visitor, connector, "partner", [connector.company.slug])
+    failed = held_scene.make_run(connector, state="failed", sentence="The client secret has expired.")
+    running = held_scene.make_run(
+        connector, state="running", finished_at=None, phase="applying", done=120, total=300, trigger="approval"
+    )
+    for name, path in (
+        ("run-failed", reverse("partner:run", args=[connector.company.slug, failed.pk])),
+        ("run-running", reverse("partner:run", args=[connector.company.slug, running.pk])),
+        (
+            "run-awaited",
+            f"{reverse('partner:run-awaited', args=[connector.company.slug, connector.pk])}?after={running.pk}",
+        ),
+    ):
+        visitor.open(path)
+        yield f"partner-{name}", visitor
 
 
 def _company_pages(
@@ -148,6 +171,8 @@ def _company_pages(
         ("why-choose", f"{at('connector-why', connector.pk)}?q=adaeze.o&now=1"),
         ("why-here", f"{at('why')}?q=priya.raghunathan@brightwater.example&now=1"),
         ("why-held", f"{at('connector-why', connector.pk)}?account={held.pk}&now=1"),
+        ("held", at("held", connector.pk)),
+        ("held-decide", f"{at('held-decide', connector.pk)}?of=leaving&act=approve"),
         ("users", at("users")),
         ("users-nobody", f"{at('users')}?q=nobody-of-this-name"),
         ("user-new", at("new-user")),
