@@ -9,6 +9,7 @@ from connectors.views import consent
 from pbportal import health
 from tenants import urls as people_pages
 from tenants.admin import site as partner_portal
+from tenants.views import notifications
 
 # One set of pages, in either portal: its namespace tells a page where it stands.
 company_pages = [*connector_pages.urlpatterns, *people_pages.urlpatterns]
@@ -26,5 +27,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("business/connectors/azure/callback", consent.business_callback, name="consent-callback-business"),
     path("business/", include((company_pages, "company"), namespace="business")),
     path("partner/companies/<slug:company>/", include((company_pages, "company"), namespace="partner")),
+    path("partner/notifications/", notifications.overview, name="notifications"),
+    path("partner/notifications/<int:membership_id>/", notifications.subscription, name="notifications-of"),
     path("partner/", partner_portal.urls),
 ]

@@ -63,8 +63,8 @@ def create_company(
     return company
 
 
-def change_company(company: Company, values: Mapping[str, Any], *, actor: User) -> None:
-    """Set any of name, licences and notification_emails; nothing is written where all are so already.
+def change_company(company: Company, values: Mapping[str, Any], *, actor: User) -> bool:
+    """Set any of name, licences and notification_emails; return whether any was different, and nothing else is written.
 
     Licences may be cut below use: nobody is disabled. Raises Refused where the partner has another company of that
     name.
@@ -75,7 +75,7 @@ def change_company(company: Company, values: Mapping[str, Any], *, actor: User) 
         before = {key: getattr(ledger.company, key) for key in values}
         after = {key: value for key, value in values.items() if before[key] != value}
         if not after:
-            return
+            return False
         if "licences" in after:
             ledger.set_licences(after["licences"])
         plain = {key: value for key, value in after.items() if key != "licences"}
@@ -91,6 +91,7 @@ def change_company(company: Company, values: Mapping[str, Any], *, actor: User) 
             subject=ledger.company.name,
             detail={"before": {key: before[key] for key in after}, "after": after},
         )
+    return True
 
 
 def set_licences(company: Company, licences: int | None, *, actor: User) -> None:

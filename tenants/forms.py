@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from django import forms
+from django.core.validators import EmailValidator
 
-from tenants.states import AccountRole
+from tenants.models import Company
+from tenants.states import AccountRole, EventKind
+from tenants.subscriptions import Wish
+
+MOST_LICENCES = 1_000_000
+MOST_ADDRESSES = 20
 
 _CLASSES: dict[type[forms.Widget], str] = {
     forms.Select: "select",
     forms.CheckboxInput: "",
+    forms.CheckboxSelectMultiple: "",
     forms.RadioSelect: "",
     forms.HiddenInput: "",
 }
@@ -37,3 +45,105 @@ class NewAccountForm(PortalForm):
         help_text="It never changes. Its owner signs in with it.",
     )
     role = forms.ChoiceField(choices=AccountRole.choices(), initial=AccountRole.USER.value)
+
+
+class SubscriptionForm(PortalForm):
+    """Take what a member of staff is told of, and of which companies."""
+
+    kinds = forms.MultipleChoiceField(
+        choices=EventKind.choices(), required=False, label="Events", widget=forms.CheckboxSelectMultiple
+    )
+    scope = forms.ChoiceField(
+        choices=[("all", "All companies, also those that come later"), ("chosen", "Only the companies ticked here")],
+        label="Companies",
+        widget=forms.RadioSelect,
+    )
+
+    def __init__(self, *args: Any, companies: Collection[Company], wish: Wish, **kwargs: Any) -> None:
+        initial = {
+            "kinds": sorted(wish.kinds),
+            "scope": "all" if wish.companies is None else "chosen",
+            "chosen": [str(pk) for pk in wish.companies or ()],
+        }
+        super().__init__(*args, initial=initial, **kwargs)
+        self._companies = {str(company.pk): company for company in companies}
+        self.fields["chosen"] = forms.MultipleChoiceField(
+            choices=[(pk, company.name) for pk, company in self._companies.items()],
+            required=False,
+            widget=forms.CheckboxSelectMultiple,
+        )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if cleaned.get("kinds") and cleaned.get("scope") == "chosen" and not cleaned.get("chosen"):
+            self.add_error("chosen", "No company is ticked. Tick one or more, or choose all companies.")
+        return cleaned
+
+    @property
+    def kinds_wanted(self) -> list[EventKind]:
+        """Return the kinds of events that were ticked."""
+        return [EventKind(kind) for kind in self.cleaned_data["kinds"]]
+
+    @property
+    def companies_wanted(self) -> list[Company] | None:
+        """Return the companies that were ticked, None for all of the partner's."""
+        if self.cleaned_data["scope"] == "all":
+            return None
+        return [self._companies[pk] for pk in self.cleaned_data["chosen"]]
+
+
+class CompanySettingsForm(PortalForm):
+    """Take a company's settings; only what differs from what the page showed is changed."""
+
+    name = forms.CharField(max_length=200, label="Name", show_hidden_initial=True)
+    licences = forms.IntegerField(
+        required=False,
+        min_value=0,
+        max_value=MOST_LICENCES,
+        label="Licences",
+        show_hidden_initial=True,
+        help_text="Each Active account uses one. Leave it empty where they are unlimited.",
+        error_messages={
+            "invalid": "Enter a whole number, or leave it empty for unlimited licences.",
+            "min_value": "Enter 0 or more, or leave it empty for unlimited licences.",
+            "max_value": f"Enter {MOST_LICENCES:,} or fewer, or leave it empty for unlimited licences.",
+        },
+    )
+    notification_emails = forms.CharField(
+        required=False,
+        max_length=MOST_ADDRESSES * 256,
+        label="Notification addresses",
+        widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false", "autocapitalize": "none"}),
+        show_hidden_initial=True,
+        help_text=f"One on each line, at most {MOST_ADDRESSES}. They are told of everything that needs a person here.",
+    )
+
+    def clean_name(self) -> str:
+        name = " ".join(str(self.cleaned_data["name"]).split())
+        if not name:
+            raise forms.ValidationError("Enter the company’s name.")
+        return name
+
+    def clean_notification_emails(self) -> list[str]:
+        """Return the addresses, each once; the first line that is none is named."""
+        found: dict[str, str] = {}
+        for number, line in enumerate(str(self.cleaned_data["notification_emails"]).splitlines(), start=1):
+            address = line.strip().rstrip(",;")
+            if not address:
+                continue
+            try:
+                EmailValidator()(address)
+            except forms.ValidationError:
+                text = f"Line {number}: “{address[:100]}” is not an email address. Write one address on each line."
+                raise forms.ValidationError(text) from None
+            if len(address) > 254:
+                raise forms.ValidationError(f"Line {number}: an address has at most 254 characters.")
+            found.setdefault(address.lower(), address)
+        if len(found) > MOST_ADDRESSES:
+            raise forms.ValidationError(f"These are {len(found)} addresses. Leave at most {MOST_ADDRESSES}.")
+        return list(found.values())
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """Return the settings that were changed, with their new values."""
+        return {name: self.cleaned_data[name] for name in self.changed_data}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from django.urls import path
 
-from tenants.views import people
+from tenants.views import people, settings
 
 urlpatterns = [
     path("users/", people.users, name="users"),
     path("users/new/", people.new_user, name="new-user"),
     path("groups/", people.groups, name="groups"),
     path("groups/<int:group_id>/", people.group, name="group"),
+    path("settings/", settings.settings, name="settings"),
 ]

@@ -47,6 +47,8 @@ def main(wanted: list[str]) -> int:
         with browsing.running() as browser, playing(server.url) as scene:
             for name, visitor in tour(scene, lambda: browsing.Visitor(browser, scene.origin)):
                 visitor.picture(FOLDER, name)
+                if name.startswith("mail-"):
+                    (FOLDER / f"{name}.html").write_text(visitor.page.content(), encoding="utf-8")
                 print(name, flush=True)
         server.stop()
     return 0

@@ -187,6 +187,24 @@ NOT_PAUSED = partner_portal("…resume/?connectors=#", "…resume/?connectors=#"
 # No rule is chosen yet: to the page where they are.
 RULES_TO_CHOOSE = partner_portal("…rules/?connectors=#", "…rules/?connectors=#", "…rules/?connectors=#", 403, 404)
 
+NOTIFICATIONS = everybody(404) | dict.fromkeys(STAFF, 200) | {Standing.ANONYMOUS: LOGIN}
+NOTIFICATIONS_405 = everybody(405)
+
+
+def who_manages_staff(answer: int | str) -> dict[Standing, int | str]:
+    """Return the answers of a page about one member of a partner's staff."""
+    return everybody(404) | {
+        Standing.ANONYMOUS: LOGIN,
+        Standing.OPERATOR: answer,
+        Standing.ADMINISTRATOR: answer,
+        Standing.TECHNICIAN: 403,
+        Standing.VIEWER: 403,
+    }
+
+
+NOTIFICATIONS_OF_OTHERS = who_manages_staff(200)
+NOTIFICATIONS_SAVED = who_manages_staff("/partner/notifications/")
+
 NO_PARTNER_PORTAL = everybody(404) | dict.fromkeys(STAFF, HOME) | {Standing.ANONYMOUS: LOGIN}
 CHANGE_PASSWORD = "/accounts/password/change/"
 FACTORS = "/accounts/2fa/"
@@ -307,11 +325,16 @@ EXPECTATIONS: dict[str, Expected] = {
     **model_pages("connectors.syncrun"),
     **model_pages("connectors.syncchange"),
     **model_pages("connectors.personmark"),
+    "notifications": Expected(NOTIFICATIONS, NOTIFICATIONS_405),
+    # Whoever manages staff, and everybody for themselves; the row here is somebody else's.
+    "notifications-of": Expected(NOTIFICATIONS_OF_OTHERS, NOTIFICATIONS_SAVED),
     **company_pages("home", (LIST, LIST, LIST, LIST, LIST, "…/users/")),
     **company_pages("users", (200, 200, 200, 200, 200, 200), who_rules("…/users/")),
     **company_pages("new-user", who_runs(200), who_runs(422)),
     **company_pages("groups", who_sees(200)),
     **company_pages("group", who_sees(200)),
+    # An empty name is no name.
+    **company_pages("settings", who_sees(200), (422, 422, 403, 403, 403, 403)),
     **company_pages("connectors", who_sees(200)),
     **company_pages("connector-actions", 405, who_runs(LIST)),
     # Its setup is unfinished: who may go on with it is led there.
@@ -364,6 +387,7 @@ ARGUMENTS: dict[str, Callable[[Url, Tenant], Any]] = {
     "run_id": lambda url, tenant: tenant.row("connectors.syncrun").pk,
     "person": lambda url, tenant: "00000000-0000-4000-8000-000000000001",
     "group_id": lambda url, tenant: tenant.row("tenants.group").pk,
+    "membership_id": lambda url, tenant: tenant.row("tenants.staffmembership").pk,
     "uid": lambda url, tenant: vars(tenant.row("connectors.connector"))["uid"],
     "url": lambda url, tenant: f"nowhere/{tenant.company.pk}",
     "token": lambda url, tenant: f"no-link-of-{tenant.company.pk}",
@@ -386,6 +410,7 @@ POSTED: dict[str, Callable[[Tenant], dict[str, Any]]] = {
         "action": "pause",
         "selected": [tenant.row("connectors.connector").pk],
     },
+    "notifications-of": lambda tenant: {"kinds": ["held"], "scope": "chosen", "chosen": [tenant.company.pk]},
     "admin:tenants_company_change": lambda tenant: {"name": "Taken over", "licences": "1"},
     "admin:tenants_company_add": lambda tenant: {"name": "Planted", "partner": tenant.company.partner_id},
 }
@@ -399,7 +424,7 @@ for _portal in ("partner", "business"):
         "act": "delete",
         "selected": [tenant.row("tenants.account").pk],
     }
-NAMING = {"object_id", "company", "connector_id", "run_id", "group_id", "uid"}
+NAMING = {"object_id", "membership_id", "company", "connector_id", "run_id", "group_id", "uid"}
 """Arguments that name a tenant or a row of it: what the visitor is to that tenant decides the answer."""
 
 

@@ -23,7 +23,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from connectors.models import Letter
-from connectors.notify.words import Topic, heading, opening, subject, topic_of
+from connectors.notify.words import Topic, heading, opening, shared, subject, topic_of
 from connectors.states import LetterKind
 from tenants.states import AccountStatus, EventKind
 from tenants.subscriptions import recipients
@@ -162,11 +162,12 @@ def message(rows: list[Letter], now: datetime, connection: BaseEmailBackend | No
     context = {
         "title": heading(letter, event, topics),
         "opening": opening(letter, event),
+        "shared": shared(topics),
         "topics": [(topic, _link(row)) for topic, row in zip(topics, rows, strict=True)],
         "company": first.event.company.name if len({row.event.company_id for row in rows}) == 1 else "",
         "partner": first.event.company.partner.name,
         "staff": first.staff,
-        "subscriptions": f"{settings.PARTNER_ORIGIN}{reverse('admin:index')}" if first.staff else "",
+        "subscriptions": f"{settings.PARTNER_ORIGIN}{reverse('notifications')}" if first.staff else "",
     }
     host = urlsplit(settings.PORTAL_ORIGIN).hostname
     mail = EmailMultiAlternatives(

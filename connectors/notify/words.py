@@ -57,6 +57,11 @@ def subject(letter: LetterKind, event: EventKind, topics: list[Topic]) -> str:
     return " ".join(f"{first}{text}".split())
 
 
+def shared(topics: list[Topic]) -> Topic | None:
+    """Return a topic that speaks for all where one does: what is not wrong, and the next step, are said once then."""
+    return topics[0] if len({(topic.fine, topic.next_step) for topic in topics}) == 1 else None
+
+
 def heading(letter: LetterKind, event: EventKind, topics: list[Topic]) -> str:
     """Return the mail's heading."""
     if len(topics) == 1:
@@ -107,7 +112,7 @@ class _Words:
     def unauthorized(self) -> Topic:
         return self.topic(
             "Microsoft refuses the connector",
-            f"{self.connector} of {self.company} is Unauthorized since {self._since()}. {self.detail['sentence']}",
+            f"{self._connector()} is Unauthorized since {self._since()}. {self.detail['sentence']}",
             "Nobody has lost an account or a group: all stays as it was at the last synchronisation. Until this is put "
             "right, whoever joins or leaves in Microsoft Entra is not noticed.",
             "Open Azure Auth of the connector, put right what is said above, and choose Verify Connection.",
@@ -163,7 +168,7 @@ class _Words:
     def unreachable(self) -> Topic:
         return self.topic(
             "Microsoft is unreachable",
-            f"{self.connector} of {self.company} has not reached Microsoft since {self._since()}.",
+            f"{self._connector()} has not reached Microsoft since {self._since()}.",
             "Nobody has lost anything, and the client secret is not in doubt. Every run tries again, and the connector "
             "catches up by itself.",
             "There is usually nothing to do but wait. If other services reach Microsoft, look at this portal’s own way "
@@ -219,7 +224,7 @@ class _Words:
         title, happened = {
             EventKind.UNAUTHORIZED: (
                 "Microsoft accepts the connector again",
-                f"{self.connector} of {self.company} is synchronised again.",
+                f"{self._connector()} works again. What was missed is caught up with the next run.",
             ),
             EventKind.HELD: ("No change is held any more", f"All changes of {self.company} are decided or settled."),
             EventKind.SYNC_GROUP: (
@@ -228,7 +233,7 @@ class _Words:
             ),
             EventKind.UNREACHABLE: (
                 "Microsoft is reachable again",
-                f"{self.connector} of {self.company} is synchronised again.",
+                f"{self._connector()} reaches Microsoft again, and catches up by itself.",
             ),
             EventKind.LICENCES: ("Licences suffice again", f"Nobody waits for a licence at {self.company} any more."),
             EventKind.SPARED: (
@@ -241,6 +246,9 @@ class _Words:
             ),
         }[event]
         return self.topic(title, happened, "", "There is nothing left to do.")
+
+    def _connector(self) -> str:
+        return f"The connector “{self.connector}” of {self.company}"
 
     def _since(self) -> str:
         since = datetime.fromisoformat(self.detail["since"])

@@ -11,10 +11,11 @@ from django.utils import timezone
 
 from connectors import lifecycle
 from connectors.models import Connector, SyncChange, SyncRun
-from tenants.models import Account, Group
+from tenants.models import Account, Group, StaffMembership
 from tests.connectors import held_scene
 from tests.demo import seed
 from tests.entra_emulator import people
+from tests.journeys import mails
 from tests.journeys.browsing import Visitor
 from tests.journeys.scene import AMARA, BRIGHTWATER, DELIA, MAREN, SABLE, Scene
 
@@ -281,4 +282,38 @@ def wizard(scene: Scene, newcomer: Newcomer) -> Iterator[Stop]:
     yield "wizard-5-waiting", visitor
 
 
-TOURS = (signing_in, own_pages, user_portal, partner_portal, wizard)
+def notifications(scene: Scene, newcomer: Newcomer) -> Iterator[Stop]:
+    """Visit who is told of what, a company's Settings, and every sort of mail."""
+    connector = scene.connect(BRIGHTWATER, people.BRIGHTWATER)
+    company, maren = connector.company, scene.user(MAREN)
+    visitor = newcomer()
+    visitor.enter_as(maren)
+    visitor.open(reverse("notifications"))
+    yield "notifications", visitor
+    visitor.open(reverse("notifications-of", args=[StaffMembership.objects.get(user=maren).pk]))
+    yield "notifications-of", visitor
+    visitor.page.get_by_label("Only the companies ticked here").check()
+    visitor.press("Save notifications")
+    yield "notifications-of-refused", visitor
+    visitor.open(reverse("partner:settings", args=[company.slug]))
+    yield "partner-settings", visitor
+    visitor.page.get_by_label("Licences").fill("7")
+    visitor.page.get_by_label("Notification addresses").fill("it@brightwater.example\nnobody")
+    visitor.press("Save settings")
+    yield "partner-settings-refused", visitor
+    visitor.page.get_by_label("Notification addresses").fill("it@brightwater.example\nhelpdesk@brightwater.example")
+    visitor.press("Save settings")
+    yield "partner-settings-below", visitor
+    visitor.press("Save 7 licences")
+    yield "partner-settings-over", visitor
+    own = newcomer()
+    own.enter_as(scene.user(AMARA))
+    own.open(reverse("business:settings"))
+    yield "user-settings", own
+    for name, mail in mails.every_sort(company, [scene.company(SABLE)], maren):
+        visitor.page.goto("about:blank")
+        visitor.page.set_content(mails.html_of(mail))
+        yield f"mail-{name}", visitor
+
+
+TOURS = (signing_in, own_pages, user_portal, partner_portal, wizard, notifications)

@@ -9,10 +9,11 @@ from django.db import IntegrityError, connection, transaction
 
 from tenants.audit import Action, declared_actions, record, sentence_of
 from tenants.companies import change_company, create_company, create_partner, rename_partner
-from tenants.models import AuditEntry, Company, Partner, User
+from tenants.models import AuditEntry, Company, Partner, StaffMembership, User
 from tenants.roster import Act, create_account, perform
 from tenants.states import AccountRole, AccountStatus
-from tests.world import make_account, make_company, make_operator, make_partner
+from tenants.subscriptions import subscribe
+from tests.world import make_account, make_company, make_operator, make_partner, make_staff
 
 
 def _act(act: Act, status: AccountStatus = AccountStatus.ACTIVE, **fields: object) -> Callable[[Company, User], object]:
@@ -40,13 +41,18 @@ EMITTED: dict[str, Callable[[Company, User], object]] = {
     ),
     "company.created": lambda company, actor: create_company(company.partner, name="Sable Street", actor=actor),
     "company.changed": lambda company, actor: change_company(company, {"licences": 3}, actor=actor),
+    "subscription.changed": lambda company, actor: subscribe(
+        StaffMembership.objects.get(user=make_staff(company.partner)), [], None, actor=actor
+    ),
     "partner.created": lambda company, actor: create_partner(name="Northgate Systems", actor=actor),
     "partner.renamed": lambda company, actor: rename_partner(company.partner, name="Northgate", actor=actor),
 }
 
 
 def test_every_action_of_tenants_is_emitted_here() -> None:
-    own = {code for code in declared_actions() if code.startswith(("account.", "company.", "partner."))}
+    own = {
+        code for code in declared_actions() if code.startswith(("account.", "company.", "partner.", "subscription."))
+    }
     assert set(EMITTED) == own
 
 
@@ -64,7 +70,7 @@ def test_an_action_writes_one_entry_that_reads_as_a_sentence(code: str) -> None:
     assert "{" not in sentence.replace("{'", "")
     created = Partner.objects.exclude(pk=company.partner_id).first()
     assert entry.partner == (created if code == "partner.created" else company.partner)
-    assert (entry.company is None) == code.startswith("partner.")
+    assert (entry.company is None) == code.startswith(("partner.", "subscription."))
 
 
 @pytest.mark.django_db
