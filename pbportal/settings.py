@@ -281,6 +281,7 @@ Q_CLUSTER = {
 
 # ── How long things are kept, in days ───────────────────────────────────────────────
 PBPORTAL_KEEP_RUNS_DAYS = env.ask("PBPORTAL_KEEP_RUNS_DAYS", kind.whole(1, 36_500), 180)
+PBPORTAL_KEEP_ACTIVITY_DAYS = env.ask("PBPORTAL_KEEP_ACTIVITY_DAYS", kind.whole(0, 36_500), 0)
 PBPORTAL_KEEP_DELETED_DAYS = env.ask("PBPORTAL_KEEP_DELETED_DAYS", kind.whole(1, 36_500), 30)
 
 # ── Mail ────────────────────────────────────────────────────────────────────────────

@@ -24,6 +24,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
 
 from tenants.access import CompanyAccess, grants_anywhere, grants_at, grants_over
+from tenants.activity import details_of
 from tenants.audit import sentence_of
 from tenants.companies import change_company, create_company, create_partner, rename_partner
 from tenants.models import (
@@ -41,6 +42,7 @@ from tenants.portals import PARTNER, part_of, partner_navigation
 from tenants.roles import Can
 from tenants.roster import ACTS, Act, Refused, perform
 from tenants.states import AccountStatus
+from tenants.views import activity
 
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Any]
@@ -342,11 +344,21 @@ class GroupMembershipAdmin(TenantScopedAdmin):
 
 @admin.register(AuditEntry, site=site)
 class AuditEntryAdmin(RecordAdmin):
-    list_display = ("at", "company_name", "sentence")
-    list_filter = (("company", admin.RelatedOnlyFieldListFilter),)
-    search_fields = ("actor_label", "subject")
-    date_hierarchy = "at"
+    """Show one entry; the list of them is the activity page."""
+
+    fields = ("at", "company_name", "sentence", "details")
+    readonly_fields = fields
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return activity.partner_activity(request)
 
     @admin.display(description="what happened")
     def sentence(self, entry: Any) -> str:
         return sentence_of(entry)
+
+    @admin.display(description="details")
+    def details(self, entry: Any) -> str:
+        return "; ".join(details_of(entry)) or "–"
+
+
+site.add_page("activity.csv", activity.partner_csv, "activity-csv")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -22,12 +22,14 @@ class Action:
     """Declare one kind of act beside the operation that records it.
 
     `sentence` is shown for each entry: it may name {actor}, {subject}, {company} and any of `keys`, which are the
-    keys that the entry's detail has, no more and no fewer. Raises ValueError where the code is declared already.
+    keys that the entry's detail has, no more and no fewer. `say` turns values into words for people. Raises ValueError
+    where the code is declared already.
     """
 
     code: str
     sentence: str
     keys: tuple[str, ...] = ()
+    say: Mapping[str, Callable[[Any], str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.code in _declared:
@@ -81,6 +83,7 @@ def sentence_of(entry: AuditEntry) -> str:
     if action is None:
         return str(entry)
     words = {key: entry.detail.get(key, "") for key in action.keys}
+    words |= {key: say(words[key]) for key, say in action.say.items() if words[key]}
     return action.sentence.format_map(
         {**words, "actor": entry.actor_label, "subject": entry.subject, "company": entry.company_name}
     )

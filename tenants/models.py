@@ -477,6 +477,14 @@ class AppendOnlyQuerySet(TenantQuerySet[M]):
     def delete(self) -> NoReturn:
         raise TypeError("The record of who did what is never deleted.")
 
+    def forget(self, horizon: AuditHorizon) -> int:
+        """Delete these entries as far as they are older than the horizon; return how many."""
+        # By the class, and without the manager's refusal: nothing refers to an entry, and nothing else calls this.
+        old: models.QuerySet[M] = models.QuerySet(self.model, using=self.db).filter(
+            pk__in=self.values("pk"), at__lt=horizon.before
+        )
+        return models.QuerySet.delete(old)[0]
+
     def bulk_update(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise TypeError("The record of who did what is never changed.")
 
@@ -484,6 +492,20 @@ class AppendOnlyQuerySet(TenantQuerySet[M]):
         if kwargs.get("update_conflicts"):
             raise TypeError("The record of who did what is never changed.")
         return super().bulk_create(*args, **kwargs)
+
+
+class AuditHorizon(models.Model):
+    """The moment before which a setting let the record of who did what be forgotten; the only door to that.
+
+    PostgreSQL itself refuses to change an entry, and to delete one that is not older than this.
+    """
+
+    tenant_exemption: ClassVar[str] = "It tells how far back the record goes, and nothing of anybody in it."
+
+    before = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.before:%d %b %Y %H:%M}"
 
 
 class AuditEntry(models.Model):
@@ -507,7 +529,10 @@ class AuditEntry(models.Model):
     class Meta:
         ordering: ClassVar = ["-at", "-pk"]
         verbose_name_plural = "audit entries"
-        indexes: ClassVar = [models.Index(fields=["company", "-at"], name="audit_company_at")]
+        indexes: ClassVar = [
+            models.Index(fields=["company", "-at"], name="audit_company_at"),
+            models.Index(fields=["partner", "-at"], name="audit_partner_at"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.actor_label}: {self.action} {self.subject}".strip()

@@ -84,6 +84,7 @@ _TABS = (
     _Tab("users", "Users", "Users"),
     _Tab("groups", "Groups", "Groups"),
     _Tab("connectors", "Connectors", "Integrations", right=None),
+    _Tab("activity", "Activity", "Activity"),
     _Tab("settings", "Settings", "Settings"),
 )
 """A company's pages in their order: tabs in the partner portal, the navigation in the user portal."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from django.urls import path
 
-from tenants.views import people, settings
+from tenants.views import activity, people, settings
 
 urlpatterns = [
     path("users/", people.users, name="users"),
     path("users/new/", people.new_user, name="new-user"),
     path("groups/", people.groups, name="groups"),
+    path("activity/", activity.company_activity, name="activity"),
+    path("activity.csv", activity.company_csv, name="activity-csv"),
     path("groups/<int:group_id>/", people.group, name="group"),
     path("settings/", settings.settings, name="settings"),
 ]

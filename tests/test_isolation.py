@@ -320,7 +320,8 @@ EXPECTATIONS: dict[str, Expected] = {
     **model_pages("tenants.group"),
     **model_pages("tenants.groupmembership"),
     **model_pages("tenants.staffmembership"),
-    **model_pages("tenants.auditentry"),
+    **model_pages("tenants.auditentry", posted=STAFF_405),
+    "admin:activity-csv": Expected(STAFF_OK, STAFF_405),
     **model_pages("connectors.connector", posted=CONNECTORS_ACTED_ON),
     **model_pages("connectors.syncrun"),
     **model_pages("connectors.syncchange"),
@@ -331,6 +332,8 @@ EXPECTATIONS: dict[str, Expected] = {
     **company_pages("home", (LIST, LIST, LIST, LIST, LIST, "…/users/")),
     **company_pages("users", (200, 200, 200, 200, 200, 200), who_rules("…/users/")),
     **company_pages("new-user", who_runs(200), who_runs(422)),
+    **company_pages("activity", who_sees(200)),
+    **company_pages("activity-csv", who_sees(200)),
     **company_pages("groups", who_sees(200)),
     **company_pages("group", who_sees(200)),
     # An empty name is no name.

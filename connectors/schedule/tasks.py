@@ -20,7 +20,7 @@ from connectors.schedule.asking import request_all
 from connectors.schedule.pauses import end_pauses
 from connectors.schedule.rows import repair
 from connectors.states import RunTrigger
-from tenants import invitations, roster
+from tenants import activity, invitations, roster
 from tenants.models import User
 
 logger = logging.getLogger(__name__)
@@ -110,6 +110,7 @@ def tidy() -> None:
     _each(
         {
             "prune the runs": lambda: _prune_runs(now),
+            "forget what was done long ago": lambda: activity.forget_old(now),
             "purge deleted accounts": lambda: roster.purge_deleted(now),
             "forget the owners of purged accounts": sync.forget_purged,
             "unlink accounts that became personal": sync.unlink_personal,

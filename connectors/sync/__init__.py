@@ -6,6 +6,7 @@ from connectors.sync.asking import ask, last_change, people_matching, without_co
 from connectors.sync.lease import LeaseLost, abandon_dead
 from connectors.sync.prune import forget_purged, prune, unlink_personal
 from connectors.sync.reading import credentials_of, directory_of, run_seconds
+from connectors.sync.record import told
 from connectors.sync.run import Draft, Preview, Result, preview, run
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "prune",
     "run",
     "run_seconds",
+    "told",
     "unlink_personal",
     "without_connector",
 ]

@@ -41,8 +41,9 @@ logger = logging.getLogger(__name__)
 
 SYNCHRONISED = audit.Action(
     "connector.synchronised",
-    "{actor} synchronised {subject} (run {run}, {trigger}): {counts}",
+    "{actor} synchronised {subject} (run {run}, {trigger}): {counts}.",
     keys=("run", "trigger", "counts"),
+    say={"trigger": lambda trigger: RunTrigger(trigger).label, "counts": record.told},
 )
 
 T = TypeVar("T")

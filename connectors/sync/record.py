@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from urllib.parse import urlsplit
 
@@ -196,3 +196,52 @@ def tally(changes: Iterable[Change], failed: Iterable[Change], plan: SyncPlan) -
     counts.update(f"{Outcome.SKIPPED}.{skipped.reason}" for skipped in plan.skipped)
     counts.update(f"{Outcome.LEFT_OUT}.{left_out.reason}" for left_out in plan.left_out)
     return dict(sorted(counts.items()))
+
+
+_VERBS = {
+    ChangeKind.CREATE: "created",
+    ChangeKind.CREATE_PENDING: "created as pending",
+    ChangeKind.ADOPT: "adopted",
+    ChangeKind.RELINK: "relinked",
+    ChangeKind.ENABLE: "enabled",
+    ChangeKind.ACTIVATE: "activated",
+    ChangeKind.RESTORE: "restored",
+    ChangeKind.SUSPEND: "returned as pending",
+    ChangeKind.DISABLE: "disabled",
+    ChangeKind.CONVERT: "converted to personal",
+    ChangeKind.DELETE: "deleted",
+    ChangeKind.WITHDRAW: "withdrawn",
+    ChangeKind.RENAME: "renamed",
+    ChangeKind.EMAIL: "with another email in the directory",
+    ChangeKind.GROUP_CREATE: "groups created",
+    ChangeKind.GROUP_TAKE_UP: "groups taken up",
+    ChangeKind.GROUP_RENAME: "groups renamed",
+    ChangeKind.GROUP_JOIN: "joined a group",
+    ChangeKind.GROUP_LEAVE: "left a group",
+    ChangeKind.GROUP_HAND_BACK: "groups handed back",
+}
+
+
+def told(counts: Mapping[str, int]) -> str:
+    """Say what a tally counts: what was done, then what failed, is held, was skipped and left out."""
+    return "; ".join(_parts(counts))
+
+
+def _parts(counts: Mapping[str, int]) -> Iterator[str]:
+    counted = dict(counts)
+    applied = [
+        f"{counted[f'{Outcome.APPLIED}.{kind}']:,} {verb}"
+        for kind, verb in _VERBS.items()
+        if f"{Outcome.APPLIED}.{kind}" in counted
+    ]
+    if applied:
+        yield ", ".join(applied)
+    for outcome, word in (
+        (Outcome.FAILED, "failed"),
+        (Outcome.HELD, "held"),
+        (Outcome.SKIPPED, "skipped"),
+        (Outcome.LEFT_OUT, "left out"),
+    ):
+        number = sum(amount for key, amount in counted.items() if key.startswith(f"{outcome}."))
+        if number:
+            yield f"{number:,} {word}"

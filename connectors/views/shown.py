@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
 from connectors import schedule
 from connectors.attention import Need, needs_of
 from connectors.models import Connector, SyncRun
-from connectors.states import Attention, ChangeKind, ConnectorStatus, Outcome, RunState
+from connectors.states import Attention, ConnectorStatus, RunState
+from connectors.sync import told
 
 TONES = {
     ConnectorStatus.SETUP_INCOMPLETE: ("wait", "circle-dashed"),
@@ -67,30 +68,6 @@ def show(connectors: Collection[Connector], now: datetime) -> list[Shown]:
     ]
 
 
-_VERBS = {
-    ChangeKind.CREATE: "created",
-    ChangeKind.CREATE_PENDING: "created as pending",
-    ChangeKind.ADOPT: "adopted",
-    ChangeKind.RELINK: "relinked",
-    ChangeKind.ENABLE: "enabled",
-    ChangeKind.ACTIVATE: "activated",
-    ChangeKind.RESTORE: "restored",
-    ChangeKind.SUSPEND: "returned as pending",
-    ChangeKind.DISABLE: "disabled",
-    ChangeKind.CONVERT: "converted to personal",
-    ChangeKind.DELETE: "deleted",
-    ChangeKind.WITHDRAW: "withdrawn",
-    ChangeKind.RENAME: "renamed",
-    ChangeKind.EMAIL: "with another email in the directory",
-    ChangeKind.GROUP_CREATE: "groups created",
-    ChangeKind.GROUP_TAKE_UP: "groups taken up",
-    ChangeKind.GROUP_RENAME: "groups renamed",
-    ChangeKind.GROUP_JOIN: "joined a group",
-    ChangeKind.GROUP_LEAVE: "left a group",
-    ChangeKind.GROUP_HAND_BACK: "groups handed back",
-}
-
-
 def summary(run: SyncRun) -> str:
     """Say in one line what a run did."""
     if run.state == RunState.RUNNING:
@@ -99,24 +76,4 @@ def summary(run: SyncRun) -> str:
         return run.sentence or RunState(run.state).label
     if run.quiet:
         return "Nothing to do"
-    return "; ".join(_parts(run.counts.items())) or "Nothing to do"
-
-
-def _parts(counts: Iterable[tuple[str, int]]) -> Iterable[str]:
-    counted = dict(counts)
-    applied = [
-        f"{counted[f'{Outcome.APPLIED}.{kind}']:,} {verb}"
-        for kind, verb in _VERBS.items()
-        if f"{Outcome.APPLIED}.{kind}" in counted
-    ]
-    if applied:
-        yield ", ".join(applied)
-    for outcome, word in (
-        (Outcome.FAILED, "failed"),
-        (Outcome.HELD, "held"),
-        (Outcome.SKIPPED, "skipped"),
-        (Outcome.LEFT_OUT, "left out"),
-    ):
-        number = sum(amount for key, amount in counted.items() if key.startswith(f"{outcome}."))
-        if number:
-            yield f"{number:,} {word}"
+    return told(run.counts) or "Nothing to do"

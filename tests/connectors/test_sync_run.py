@@ -17,6 +17,7 @@ from connectors.models import AccountLink, Connector, SyncChange, SyncRun
 from connectors.states import Action, ConnectorStatus, Outcome, RunState, RunTrigger, Situation
 from connectors.sync import preview, prune, run, unlink_personal
 from tenants import roster
+from tenants.audit import sentence_of
 from tenants.models import Account, AuditEntry, User
 from tenants.states import Hand, ManagedBy
 from tests.entra_emulator import Emulator
@@ -58,6 +59,10 @@ def test_the_first_run_creates_everybody_links_them_and_connects(stage: Stage) -
     assert run.requests == len(stage.emulator.journal.where())
     entry = AuditEntry.objects.get(action="connector.synchronised")
     assert entry.detail == {"run": run.pk, "trigger": "schedule", "counts": run.counts}
+    assert sentence_of(entry) == (
+        f"Connector Microsoft Entra ID synchronised Microsoft Entra ID (run {run.pk}, Schedule):"
+        " 3 created, 1 groups created, 1 joined a group."
+    )
 
 
 def test_a_run_after_it_finds_nothing_to_do(stage: Stage) -> None:

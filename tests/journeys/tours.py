@@ -177,6 +177,8 @@ def _company_pages(
         ("users", at("users")),
         ("users-nobody", f"{at('users')}?q=nobody-of-this-name"),
         ("user-new", at("new-user")),
+        ("activity", at("activity")),
+        ("activity-nothing", f"{at('activity')}?q=nothing-of-this-name&since=not-a-day"),
         ("groups", at("groups")),
         ("group", at("group", group.pk)),
     ):
