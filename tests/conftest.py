@@ -12,9 +12,9 @@ from hypothesis import settings as hypothesis_settings
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# A loaded machine is slow, not wrong. Tests try the same examples each time; PROPERTIES=long looks for new ones.
-LONG_SEARCH = os.environ.get("PROPERTIES") == "long"
-hypothesis_settings.register_profile("portal", deadline=None, derandomize=not LONG_SEARCH, database=None)
+# A loaded machine is slow, not wrong. Tests try the same examples each time; TESTS=long looks for new ones, for long.
+LONG = os.environ.get("TESTS") == "long"
+hypothesis_settings.register_profile("portal", deadline=None, derandomize=not LONG, database=None)
 hypothesis_settings.load_profile("portal")
 
 

@@ -1,7 +1,7 @@
 """What is true of every plan, whatever the world: the promises of the planner, and its agreement with the oracle.
 
 Drawing a world costs more than planning it, so each world is shown to every promise: a traceback names the broken
-one. `PROPERTIES=long` searches fifty times as long, at random; otherwise the search is the same every time.
+one. `TESTS=long` searches fifty times as long, at random; otherwise the search is the same every time.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from connectors.plan import plan_sync
 from connectors.plan.values import SyncPlan
 from connectors.states import DESTRUCTIVE, GROWTH, ChangeKind, HoldCause, MarkKind, SkipReason
 from tenants.states import AccountStatus, Hand, PendingReason
-from tests.conftest import LONG_SEARCH
+from tests.conftest import LONG
 from tests.connectors.scenes import Scene, applied, end_of, reversed_scene
 from tests.connectors.strategies import PEOPLE, scenes
 from tests.oracle import Decision, DirectoryGroup, differences, expected_after
@@ -36,7 +36,7 @@ _PLACE = {
 
 def _search(examples: int) -> settings:
     return settings(
-        max_examples=examples * 50 if LONG_SEARCH else examples,
+        max_examples=examples * 50 if LONG else examples,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
 
