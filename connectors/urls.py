@@ -6,6 +6,7 @@ from django.urls import path
 
 from connectors.views import (
     azure,
+    braking,
     certificates,
     choosing,
     consent,
@@ -54,6 +55,7 @@ urlpatterns = [
     path("connectors/<int:connector_id>/held/<uuid:person>/", deciding.who, name="held-who"),
     path("connectors/<int:connector_id>/pause/", pausing.pause, name="pause"),
     path("connectors/<int:connector_id>/resume/", pausing.resume, name="resume"),
+    path("connectors/<int:connector_id>/brake/", braking.brake, name="brake"),
     path("connectors/<int:connector_id>/remove/", removing.remove, name="remove"),
     path("runs/<int:run_id>/", runs.run, name="run"),
     path("runs/<int:run_id>/csv/", runs.run_csv, name="run-csv"),

@@ -75,7 +75,7 @@ def held(request: HttpRequest, place: Place, connector_id: int) -> HttpResponse:
         "all_url": _url(place, row, section),
         "csv_url": f"{place.url('held-csv', connector_id=row.pk)}?{choice.query}",
         "awaited_url": place.url("run-awaited", connector_id=row.pk),
-        "rules_url": place.url("step-rules", connector_id=row.pk) if row.live and may_decide else "",
+        "rules_url": place.url("brake", connector_id=row.pk) if row.live and may_decide else "",
         "findings_url": place.url("run", run_id=row.findings_id) if row.findings_id else "",
         "tabs_of_connector": tabs(place, row, "held"),
     }

@@ -170,4 +170,6 @@ def tabs(place: Place, row: Connector, at: str) -> list[tuple[str, str, bool]]:
             ("Users & Groups", "step-groups", "groups"),
             ("Sync rules", "step-rules", "rules"),
         ]
+    if row.live:
+        pages.append(("Safety brake", "brake", "brake"))
     return [(label, place.url(name, connector_id=row.pk), key == at) for label, name, key in pages]

@@ -41,7 +41,7 @@ def _decide(request: HttpRequest, place: Place, row: Connector) -> HttpResponse:
             "accounts": f"{removal.accounts:,}",
         },
         "back_url": place.url("connector", connector_id=row.pk),
-        "actions_url": place.url("connector-actions"),
+        "pause_url": place.url("pause", connector_id=row.pk),
     }
     return place.render(request, "connectors/remove.html", context, at="connectors")
 

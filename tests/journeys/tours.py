@@ -20,6 +20,9 @@ from tests.journeys.browsing import Visitor
 from tests.journeys.scene import AMARA, BRIGHTWATER, DELIA, MAREN, SABLE, Scene
 
 DAY = timedelta(days=1)
+LOOSENED = (
+    "limits=1&destructive_floor=5&destructive_percent=60&half_floor=2&half_percent=80&growth_floor=10&growth_percent=50"
+)
 Stop = tuple[str, Visitor]
 Newcomer = Callable[[], Visitor]
 """Somebody with a new browser."""
@@ -161,6 +164,8 @@ def _company_pages(
         ("connector", at("connector", connector.pk)),
         ("connector-pause", at("pause", connector.pk)),
         ("connector-remove", at("remove", connector.pk)),
+        ("tab-brake", at("brake", connector.pk)),
+        ("tab-brake-loosened", f"{at('brake', connector.pk)}?{LOOSENED}"),
         ("runs", at("runs", connector.pk)),
         ("run", at("run", run.pk)),
         ("tab-azure-auth", at("step-auth", connector.pk)),
