@@ -41,6 +41,7 @@ from tenants.models import (
 from tenants.portals import PARTNER, part_of, partner_navigation
 from tenants.roles import Can
 from tenants.roster import ACTS, Act, Refused, perform
+from tenants.signin.again import FORM_SECONDS, again_url, keep_choice, recently_confirmed
 from tenants.states import AccountStatus
 from tenants.views import activity
 
@@ -304,6 +305,10 @@ def _action_of(act: Act) -> Callable[[AccountAdmin, HttpRequest, QuerySet[Any]],
         access.require(ACTS[act])
         if act in ASKS_FIRST and "confirmed" not in request.POST:
             return _confirm_page(page, request, act, accounts)
+        if act in ASKS_FIRST and not recently_confirmed(request, FORM_SECONDS):
+            keep_choice(request, access.company.pk, [account.pk for account in accounts])
+            page_of_users = reverse("partner:users", kwargs={"company": access.company.slug})
+            return HttpResponseRedirect(again_url(f"{page_of_users}?chosen=1"))
         try:
             perform(act, access.company, [account.pk for account in accounts], actor=access.user)
         except Refused as refused:

@@ -34,7 +34,7 @@ def main(wanted: list[str]) -> int:
     if unknown := sorted(set(wanted) - names):
         print(f"There is no tour {unknown[0]}; there are {', '.join(sorted(names))}.", file=sys.stderr)
         return 2
-    setup_test_environment()
+    setup_test_environment(debug=False)
     connection.creation.create_test_db(verbosity=0, autoclobber=True)
     FOLDER.mkdir(parents=True, exist_ok=True)
     for tour in tours.TOURS:

@@ -179,7 +179,8 @@ COMPANIES_ADDED = partner_portal(COMPANIES, COMPANIES, 403, 403, COMPANIES)
 COMPANIES_CHANGED = partner_portal(COMPANIES, COMPANIES, 403, 403, 404)
 # Back to the list, with a word about what was done, or that nobody was selected; a viewer's list has no actions.
 CONNECTORS_ACTED_ON = partner_portal(CONNECTORS, CONNECTORS, CONNECTORS, 200, CONNECTORS)
-ACCOUNTS_ACTED_ON = partner_portal(ACCOUNTS, ACCOUNTS, ACCOUNTS, 200, ACCOUNTS)
+ACCOUNTS_ENDED = partner_portal(AGAIN, AGAIN, ACCOUNTS, 200, AGAIN)
+ACCOUNTS_LEFT_ALONE = partner_portal(AGAIN, ACCOUNTS, ACCOUNTS, 200, ACCOUNTS)
 
 # Back to the list, with a word about what was done, or that nothing was ticked.
 NOTHING_TICKED = partner_portal(HOME, HOME, HOME, 403, HOME)
@@ -316,7 +317,8 @@ EXPECTATIONS: dict[str, Expected] = {
         post_of_others=COMPANIES_ADD_FORM,
     ),
     "admin:tenants_company_change": Expected(INSIDE_OK, COMPANIES_CHANGED),
-    **model_pages("tenants.account", posted=ACCOUNTS_ACTED_ON),
+    **model_pages("tenants.account"),
+    "admin:tenants_account_changelist": Expected(STAFF_OK, ACCOUNTS_ENDED, ACCOUNTS_LEFT_ALONE),
     **model_pages("tenants.group"),
     **model_pages("tenants.groupmembership"),
     **model_pages("tenants.staffmembership"),
@@ -330,7 +332,12 @@ EXPECTATIONS: dict[str, Expected] = {
     # Whoever manages staff, and everybody for themselves; the row here is somebody else's.
     "notifications-of": Expected(NOTIFICATIONS_OF_OTHERS, NOTIFICATIONS_SAVED),
     **company_pages("home", (LIST, LIST, LIST, LIST, LIST, "…/users/")),
-    **company_pages("users", (200, 200, 200, 200, 200, 200), who_rules("…/users/")),
+    **company_pages("users", (200, 200, 200, 200, 200, 200), who_rules(AGAIN)),
+    "business:users": Expected(
+        _in_business((200, 200, 200, 200, 200, 200)),
+        _in_business(who_rules(AGAIN)),
+        _in_business(who_rules("…/users/")),
+    ),
     **company_pages("new-user", who_runs(200), who_runs(422)),
     **company_pages("activity", who_sees(200)),
     **company_pages("activity-csv", who_sees(200)),

@@ -17,6 +17,7 @@ from django.urls import reverse
 
 P = ParamSpec("P")
 
+_CHOICE = "chosen_people"
 FORM_SECONDS = 900
 """So long a form that was shown to somebody who had confirmed may lie open before it is sent."""
 
@@ -42,6 +43,23 @@ def recently_confirmed(request: HttpRequest, seconds: int | None = None) -> bool
 def again_url(path: str) -> str:
     """Return the address that asks who somebody is, and then leads to `path`."""
     return f"{reverse('account_reauthenticate')}?{urlencode({'next': path})}"
+
+
+def keep_choice(request: HttpRequest, company_id: int, account_ids: list[int]) -> None:
+    """Keep whom somebody has chosen while they are asked who they are: too many for an address."""
+    request.session[_CHOICE] = {"company": company_id, "accounts": account_ids}
+    messages.warning(request, "Nothing has been done yet: we had to ask again who you are. Press the button again.")
+
+
+def kept_choice(request: HttpRequest, company_id: int) -> list[int]:
+    """Return whom somebody had chosen in a company; [] where nothing is kept."""
+    kept = request.session.get(_CHOICE) or {}
+    return list(kept["accounts"]) if kept.get("company") == company_id else []
+
+
+def forget_choice(request: HttpRequest) -> None:
+    """Keep nobody any more."""
+    request.session.pop(_CHOICE, None)
 
 
 def asks_again(

@@ -8,10 +8,9 @@ from allauth.mfa.recovery_codes import views as recovery_codes
 from allauth.mfa.totp import views as totp
 from allauth.mfa.webauthn import views as webauthn
 from allauth.socialaccount import views as socialaccount
-from allauth.usersessions import views as usersessions
 from django.urls import URLPattern, URLResolver, path, re_path
 
-from tenants.signin import microsoft, views
+from tenants.signin import microsoft, sessions, views
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.home, name="home"),
@@ -63,7 +62,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     ),
     path("accounts/2fa/webauthn/keys/<int:pk>/remove/", webauthn.remove_webauthn, name="mfa_remove_webauthn"),
     path("accounts/2fa/webauthn/keys/<int:pk>/edit/", webauthn.edit_webauthn, name="mfa_edit_webauthn"),
-    path("accounts/sessions/", usersessions.list_usersessions, name="usersessions_list"),
+    path("accounts/sessions/", sessions.list_sessions, name="usersessions_list"),
     path("accounts/microsoft/", socialaccount.connections, name="socialaccount_connections"),
     path("accounts/microsoft/login/", microsoft.login, name="microsoft_login"),
     path("accounts/microsoft/login/callback/", microsoft.callback, name="microsoft_callback"),

@@ -7,21 +7,28 @@ from typing import Any
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Page, Paginator
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Prefetch, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
 
 from tenants.forms import NewAccountForm
-from tenants.models import Account
+from tenants.models import Account, GroupMembership
 from tenants.portals import Place, place_page
 from tenants.roles import Can
 from tenants.roster import ACTS, Act, Refused, acts_that_apply, create_account, perform
+from tenants.signin.again import FORM_SECONDS, again_url, forget_choice, keep_choice, kept_choice, recently_confirmed
 from tenants.states import AccountRole, AccountStatus, ManagedBy
 
 PAGE = 50
 NAMED = 100
 """So many people are named on a page that asks before it acts; the rest are counted."""
+ASKS_AGAIN = frozenset(act for act, right in ACTS.items() if right is Can.END_ACCOUNTS) - {
+    Act.RESTORE,
+    Act.MAKE_ADMIN,
+    Act.MAKE_USER,
+}
+"""What takes an account away from its owner: asked for by somebody who has just said who they are."""
 
 
 @require_http_methods(["GET", "POST"])
@@ -32,7 +39,10 @@ def users(request: HttpRequest, place: Place) -> HttpResponse:
     if request.method == "POST":
         place.access.require(Can.MANAGE_ACCOUNTS)
         return _act(request, place, rows)
-    found = Paginator(rows, PAGE).get_page(request.GET.get("page"))
+    if request.GET.get("chosen") and (kept := kept_choice(request, place.access.company.pk)):
+        place.access.require(Can.MANAGE_ACCOUNTS)
+        return _ask(request, place, _these(place, kept))
+    found = Paginator(_with_their_groups(place, rows), PAGE).get_page(request.GET.get("page"))
     context = {
         "found": found,
         "filters": chosen,
@@ -43,6 +53,7 @@ def users(request: HttpRequest, place: Place) -> HttpResponse:
         "licences": _licences(place),
         "new_url": place.url("new-user"),
         "why_url": place.url("why"),
+        "groups_url": place.url("groups"),
     }
     return place.render(request, "tenants/users.html", context, at="users")
 
@@ -63,6 +74,12 @@ def _filtered(place: Place, request: HttpRequest) -> tuple[QuerySet[Account], di
     for word in wanted["q"].replace("\x00", "").split()[:5]:
         rows = rows.filter(Q(email__icontains=word) | Q(first_name__icontains=word) | Q(last_name__icontains=word))
     return rows.order_by("last_name", "first_name", "email", "pk"), wanted
+
+
+def _with_their_groups(place: Place, rows: QuerySet[Account]) -> QuerySet[Account]:
+    """Return the rows with what the list says of each, in as many queries as there are kinds of it."""
+    memberships = GroupMembership.objects.visible_to(place.access.user).select_related("group").order_by("group__name")
+    return rows.select_related("user").prefetch_related(Prefetch("memberships", queryset=memberships))
 
 
 def _without_page(request: HttpRequest) -> str:
@@ -95,11 +112,15 @@ def _act(request: HttpRequest, place: Place, rows: QuerySet[Account]) -> HttpRes
         return _ask(request, place, accounts)
     act = Act(wanted)
     place.access.require(ACTS[act])
+    if act in ASKS_AGAIN and not recently_confirmed(request, FORM_SECONDS):
+        keep_choice(request, place.access.company.pk, [account.pk for account in accounts])
+        return HttpResponseRedirect(again_url(f"{place.url('users')}?chosen=1"))
     try:
         perform(act, place.access.company, [account.pk for account in accounts], actor=place.access.user)
     except Refused as refused:
         messages.error(request, refused.sentence)
         return back
+    forget_choice(request)
     messages.success(request, f"{act.label}: done for {_people(len(accounts))}.")
     return back
 
@@ -108,7 +129,10 @@ def _selection(request: HttpRequest, place: Place, rows: QuerySet[Account]) -> l
     if request.POST.get("everybody"):
         return list(rows)
     ticked = request.POST.getlist("selected") + request.POST.get("ids", "").split(",")
-    ids = {int(one) for one in ticked if one.isascii() and one.isdecimal() and len(one) < 19}
+    return _these(place, [int(one) for one in ticked if one.isascii() and one.isdecimal() and len(one) < 19])
+
+
+def _these(place: Place, ids: list[int]) -> list[Account]:
     return list(place.access.accounts.filter(pk__in=ids).order_by("last_name", "first_name", "email"))
 
 
@@ -120,7 +144,7 @@ def _ask(request: HttpRequest, place: Place, accounts: list[Account]) -> HttpRes
         "people": _people(len(accounts)),
         "ids": ",".join(str(account.pk) for account in accounts),
         "acts": [(act, _CONSEQUENCES[act]) for act in allowed],
-        "back": request.get_full_path(),
+        "back": place.url("users") if request.GET.get("chosen") else request.get_full_path(),
     }
     return place.render(request, "tenants/choose_act.html", context, at="users")
 
@@ -194,4 +218,9 @@ def group(request: HttpRequest, place: Place, group_id: int) -> HttpResponse:
     row = place.access.get(place.access.groups, group_id)
     members = place.access.accounts.filter(memberships__group=row).order_by("last_name", "first_name", "email")
     found = Paginator(members, PAGE).get_page(request.GET.get("page"))
-    return place.render(request, "tenants/group.html", {"group": row, "found": found, "query": ""}, at="groups")
+    return place.render(
+        request,
+        "tenants/group.html",
+        {"group": row, "found": found, "query": "", "groups_url": place.url("groups")},
+        at="groups",
+    )

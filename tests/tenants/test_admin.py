@@ -17,7 +17,7 @@ from tenants.models import Account, AuditEntry, Company, Partner, StaffMembershi
 from tenants.roles import Role
 from tenants.roster import Act
 from tenants.states import AccountStatus
-from tests.world import PASSWORD, Cast, make_account, make_group, seed_cast
+from tests.world import PASSWORD, Cast, confirm_again, make_account, make_group, seed_cast
 
 ACCOUNTS = "/partner/tenants/account/"
 
@@ -124,8 +124,13 @@ class TestActs:
         page = client.post(ACCOUNTS, {"action": "delete", "_selected_action": [account.pk]}).content.decode()
         assert "Peter Hallam" in page
         assert "Delete these 1" in page
+        asked = client.post(ACCOUNTS, {"action": "delete", "_selected_action": [account.pk], "confirmed": "yes"})
+        assert asked.headers["Location"].startswith("/accounts/reauthenticate/?next=%2Fpartner%2Fcompanies%2F")
         account.refresh_from_db()
         assert account.status == "active"
+        confirm_again(client)
+        chosen = client.get(f"/partner/companies/{cast.brightwater.slug}/users/?chosen=1").content.decode()
+        assert ("Peter Hallam" in chosen, "Delete: 1 person" in chosen) == (True, True)
         assert post(client, "delete", account, confirmed="yes") == ["Delete: done for 1."]
         account.refresh_from_db()
         assert account.status == "deleted"

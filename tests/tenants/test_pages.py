@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import re
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlencode
+
 import pytest
+from django.db import connection
+from django.http import HttpResponse
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils.html import strip_tags
 
 from tenants.models import Account, Company
 from tenants.roles import Role
 from tenants.states import AccountRole, AccountStatus, ManagedBy
-from tests.world import make_account, make_company, make_group, make_staff
+from tests.world import confirm_again, make_account, make_company, make_group, make_staff
 
 pytestmark = pytest.mark.django_db
 
@@ -22,6 +31,11 @@ def visitor(company: Company, role: Role = Role.PARTNER_ADMINISTRATOR) -> Client
     client = Client()
     client.force_login(make_staff(company.partner, role))
     return client
+
+
+def words(page: HttpResponse) -> str:
+    """Return what a page says, without its markup."""
+    return re.sub(r"\s+", " ", strip_tags(page.content.decode().replace("<", " <")))
 
 
 def at(company: Company, rest: str) -> str:
@@ -77,3 +91,59 @@ def test_a_company_user_sees_the_own_account_alone(company: Company) -> None:
     page = client.get("/business/users/").content.decode()
     assert ("Lovelace" in page, "Hopper" in page) == (True, False)
     assert client.get("/business/groups/").status_code == 403
+
+
+def test_the_list_says_groups_and_last_sign_in(company: Company, django_assert_num_queries: Any) -> None:
+    ada = make_account(company, claimed=True, first_name="Ada", last_name="Lovelace")
+    assert ada.user is not None
+    ada.user.last_login = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
+    ada.user.save()
+    make_account(company, first_name="Grace", last_name="Hopper")
+    for name in ("Dispatch", "Finance", "Yard"):
+        make_group(company, name, ada)
+    client = visitor(company)
+    page = words(client.get(at(company, "users/")))
+    assert "20 Nov 2026 Dispatch , Finance and 1 more" in page
+    assert "Grace Hopper" in page
+    with CaptureQueriesContext(connection) as few:
+        client.get(at(company, "users/"))
+    for number in range(20):
+        make_group(company, f"Group {number}", *(make_account(company, claimed=True) for _ in range(2)))
+    with django_assert_num_queries(len(few)):
+        client.get(at(company, "users/"))
+
+
+@pytest.mark.parametrize("act", ["delete", "convert"])
+def test_what_takes_an_account_away_is_for_who_has_just_said_who_they_are(company: Company, act: str) -> None:
+    ada = make_account(company, claimed=True, first_name="Ada", last_name="Lovelace")
+    client = visitor(company)
+    users = at(company, "users/")
+    asked = client.post(users, {"ids": str(ada.pk), "act": act})
+    assert asked.headers["Location"] == f"/accounts/reauthenticate/?{urlencode({'next': f'{users}?chosen=1'})}"
+    assert Account.objects.get(pk=ada.pk).status == AccountStatus.ACTIVE
+    confirm_again(client)
+    page = words(client.get(f"{users}?chosen=1"))
+    assert "1 person: what shall happen?" in page
+    assert "Nothing has been done yet: we had to ask again who you are." in page
+    assert client.post(users, {"ids": str(ada.pk), "act": act}).headers["Location"] == users
+    assert Account.objects.get(pk=ada.pk).status != AccountStatus.ACTIVE
+    assert "what shall happen?" not in words(client.get(f"{users}?chosen=1"))
+
+
+def test_whom_one_has_chosen_in_a_company_is_nobody_in_another(company: Company) -> None:
+    ada = make_account(company, claimed=True, first_name="Ada", last_name="Lovelace")
+    other = make_company(company.partner, "Sable Street Brewing")
+    client = visitor(company)
+    client.post(at(company, "users/"), {"ids": str(ada.pk), "act": "delete"})
+    confirm_again(client)
+    assert "what shall happen?" in words(client.get(at(company, "users/?chosen=1")))
+    assert "Lovelace" not in words(client.get(at(other, "users/?chosen=1")))
+
+
+def test_disabling_asks_nobody_who_they_are(company: Company) -> None:
+    ada = make_account(company)
+    client = visitor(company)
+    assert client.post(at(company, "users/"), {"ids": str(ada.pk), "act": "disable"}).headers["Location"] == at(
+        company, "users/"
+    )
+    assert Account.objects.get(pk=ada.pk).status == AccountStatus.DISABLED

@@ -27,6 +27,7 @@ from django.urls import reverse
 
 from connectors.models import AccountLink, Connector
 from tenants.models import Account, Company, User
+from tenants.signin.sessions import called
 from tenants.signin.urls import urlpatterns
 from tests.conftest import ROOT
 from tests.world import PASSWORD, make_account, make_company, make_partner, make_staff
@@ -256,6 +257,34 @@ def test_sessions_end_everywhere_else(company: Company) -> None:
         client.get("/account/")
     here.post(reverse("usersessions_list"))
     assert (here.get("/account/").status_code, there.get("/account/").status_code) == (200, 302)
+
+
+def test_a_session_is_called_what_its_owner_calls_it(company: Company) -> None:
+    account = make_account(company, claimed=True)
+    agent = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Edg/140.0"
+    here = Client(headers={"user-agent": agent})
+    sign_in(account.email, client=here)
+    here.get("/account/")
+    page = here.get(reverse("usersessions_list")).content.decode()
+    assert "Edge on Windows, <b>this one</b>" in page
+    assert "AppleWebKit" not in page
+
+
+@pytest.mark.parametrize(
+    ("user_agent", "name"),
+    [
+        (
+            "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) Version/17.4 Safari/605.1",
+            "Safari on macOS",
+        ),
+        ("Mozilla/5.0 (iPhone; CPU iPhone OS 17_4 like Mac OS X) CriOS/123.0 Mobile Safari/604.1", "Chrome on iPhone"),
+        ("Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0", "Firefox on Linux"),
+        ("curl/8.5.0", "curl/8.5.0"),
+        ("", "A browser that does not say what it is"),
+    ],
+)
+def test_browsers_are_told_apart(user_agent: str, name: str) -> None:
+    assert called(user_agent) == name
 
 
 def test_a_disabled_account_loses_its_sessions_at_once(company: Company) -> None:
