@@ -11,6 +11,7 @@ from connectors import lifecycle
 from connectors.models import Connector, SyncChange, SyncRun
 from connectors.states import ConnectorStatus, Outcome
 from connectors.views.shown import show, summary
+from connectors.views.steps import asked_of
 from connectors.views.telling import tell
 from tenants.portals import Place, place_page
 from tenants.roles import Can
@@ -115,6 +116,8 @@ def connector(request: HttpRequest, place: Place, connector_id: int) -> HttpResp
     recent = list(place.access.of(SyncRun).filter(connector=row)[:RECENT])
     accounts = place.access.accounts.filter(link__connector=row)
     findings = place.access.of(SyncChange).filter(run=row.findings_id) if row.findings_id else None
+    held = findings.filter(outcome=Outcome.HELD).count() if findings is not None else 0
+    skipped = list(findings.filter(outcome=Outcome.SKIPPED)[:LINES]) if findings is not None else []
     context = {
         "connector": row,
         "shown": shown,
@@ -123,8 +126,10 @@ def connector(request: HttpRequest, place: Place, connector_id: int) -> HttpResp
         "last": recent[0] if recent else None,
         "last_summary": summary(recent[0]) if recent else "",
         "active": accounts.filter(status=AccountStatus.ACTIVE).count(),
-        "held": findings.filter(outcome=Outcome.HELD).count() if findings is not None else 0,
-        "skipped": list(findings.filter(outcome=Outcome.SKIPPED)[:LINES]) if findings is not None else [],
+        "held": held,
+        "skipped": skipped,
+        "asked": asked_of(place, row, shown.needs, held=held, skipped=len(skipped)),
+        "auth_url": place.url("step-auth", connector_id=row.pk),
         "findings_url": place.url("run", run_id=row.findings_id) if row.findings_id else "",
         "selected_groups": list(row.selected_groups.all()),
         "self_url": place.url("connector", connector_id=row.pk),
