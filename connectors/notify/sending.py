@@ -205,4 +205,5 @@ def _link(row: Letter) -> str:
     origin = settings.PARTNER_ORIGIN if row.staff_id is not None else settings.PORTAL_ORIGIN
     if connector_id is None:
         return f"{origin}{reverse(f'{portal}:users', kwargs=named)}?status={AccountStatus.PENDING}"
-    return f"{origin}{reverse(f'{portal}:connector', kwargs={**named, 'connector_id': connector_id})}"
+    page = "held" if row.event.kind == EventKind.HELD else "connector"
+    return f"{origin}{reverse(f'{portal}:{page}', kwargs={**named, 'connector_id': connector_id})}"

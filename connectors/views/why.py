@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
@@ -282,7 +282,7 @@ def _address(place: Place, one: Candidate, door: Door | None) -> str:
     if door in _STEPS:
         return place.url(_STEPS[door], connector_id=row.pk) if row and row.live and may(Can.RUN_CONNECTORS) else ""
     if door is Door.HELD:
-        return _held(place, row) if row is not None else ""
+        return place.url("held", connector_id=row.pk) if row is not None else ""
     if door is Door.CONNECTOR:
         return place.url("connector", connector_id=row.pk) if row is not None else ""
     if door is Door.INSTALL:
@@ -295,10 +295,3 @@ def _address(place: Place, one: Candidate, door: Door | None) -> str:
         return f"{place.url('users')}?status=active"
     email = one.account.email if one.account is not None else one.email
     return f"{place.url('users')}?{urlencode({'q': email})}" if email else place.url("users")
-
-
-def _held(place: Place, row: Connector) -> str:
-    try:
-        return place.url("held", connector_id=row.pk)
-    except NoReverseMatch:
-        return place.url("run", run_id=row.findings_id) if row.findings_id else ""

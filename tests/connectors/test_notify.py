@@ -526,6 +526,15 @@ def test_a_sender_killed_between_sending_and_noting_leaves_a_mail_in_doubt_and_n
     assert len(tell(now + timedelta(days=1))) == 2
 
 
+def test_the_mail_about_held_changes_leads_to_them_in_the_readers_own_portal(company: Company, maren: User) -> None:
+    connector = connect(company)
+    hold(connector, brake=6)
+    tell()
+    leads = {message.to[0]: f"connectors/{connector.pk}/held/" in message.body for message in mail.outbox}
+    portals = {message.to[0]: f"/partner/companies/{company.slug}/" in message.body for message in mail.outbox}
+    assert (leads, portals) == ({maren.email: True, IT: True}, {maren.email: True, IT: False})
+
+
 def test_a_certificate_is_warned_of_as_what_it_is(company: Company) -> None:
     day = (NOW + timedelta(days=14)).date()
     connector = connect(company, certificate="PEM", private_key="key", secret_expires_on=day)
