@@ -11,7 +11,7 @@ from django.contrib.auth import logout as sign_out
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, ForeignKey, Model, Q, QuerySet
-from django.forms import ModelChoiceField
+from django.forms import ModelChoiceField, ModelForm
 from django.http import (
     Http404,
     HttpRequest,
@@ -22,6 +22,7 @@ from django.http import (
 )
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
+from django.utils.text import capfirst
 
 from tenants.access import CompanyAccess, grants_anywhere, grants_at, grants_over
 from tenants.activity import details_of
@@ -38,7 +39,7 @@ from tenants.models import (
     TenantQuerySet,
     User,
 )
-from tenants.portals import PARTNER, part_of, partner_navigation
+from tenants.portals import PARTNER, Licences, part_of, partner_navigation
 from tenants.roles import Can
 from tenants.roster import ACTS, Act, Refused, perform
 from tenants.signin.again import FORM_SECONDS, again_url, keep_choice, recently_confirmed
@@ -176,6 +177,11 @@ class TenantScopedAdmin(ModelAdmin):
         kwargs["queryset"] = rows.visible_to(request.user) if isinstance(rows, TenantQuerySet) else rows.none()
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        title = {"title": capfirst(self.model._meta.verbose_name_plural)}
+        response: HttpResponse = super().changelist_view(request, {**title, **(extra_context or {})})
+        return response
+
     def changeform_view(
         self,
         request: HttpRequest,
@@ -183,8 +189,9 @@ class TenantScopedAdmin(ModelAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
+        one_button = {"show_save_and_continue": False, "show_save_and_add_another": False}
         try:
-            return super().changeform_view(request, object_id, form_url, extra_context)
+            return super().changeform_view(request, object_id, form_url, {**one_button, **(extra_context or {})})
         except Refused as refused:
             self.message_user(request, refused.sentence, messages.ERROR)
             return HttpResponseRedirect(request.get_full_path())
@@ -240,6 +247,8 @@ class StaffMembershipAdmin(TenantScopedAdmin):
 @admin.register(Company, site=site)
 class CompanyAdmin(TenantScopedAdmin):
     to_add = to_change = Can.MANAGE_COMPANIES
+    change_list_template = "tenants/companies.html"
+    list_per_page = 50
     fields = ("partner", "name", "licences")
     list_display = ("name", "partner", "licences_in_use", "licences")
     list_filter = (("partner", admin.RelatedOnlyFieldListFilter),)
@@ -247,9 +256,39 @@ class CompanyAdmin(TenantScopedAdmin):
     search_fields = ("name",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows: QuerySet[Any] = super().get_queryset(request)
         active = Count("accounts", filter=Q(accounts__status=AccountStatus.ACTIVE))
-        rows: QuerySet[Any] = super().get_queryset(request).annotate(active=active)
-        return rows
+        pending = Count("accounts", filter=Q(accounts__status=AccountStatus.PENDING))
+        counted: QuerySet[Any] = rows.annotate(active=active, pending=pending)
+        return counted
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        partners = Partner.objects.visible_to(request.user).order_by("name")[:500]
+        choices = [{"value": str(partner.pk), "label": partner.name} for partner in partners]
+        more = {
+            "partners": choices if len(choices) > 1 else [],
+            "partner": request.GET.get("partner__id__exact", ""),
+        }
+        response: HttpResponse = super().changelist_view(request, {**more, **(extra_context or {})})
+        if isinstance(response, TemplateResponse) and response.context_data and "cl" in response.context_data:
+            response.context_data |= _listed(response.context_data["cl"])
+            response.context_data["may_change"] = self.has_change_permission(request)
+        return response
+
+    def get_form(
+        self, request: HttpRequest, obj: Model | None = None, change: bool = False, **words: Any
+    ) -> type[ModelForm[Any]]:
+        told = {"licences": "How many the company bought. Leave it empty where they are unlimited."}
+        form: type[ModelForm[Any]] = super().get_form(request, obj, change, help_texts=told, **words)
+        return form
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        partners = list(Partner.objects.visible_to(request.user)[:2])
+        return {"partner": partners[0].pk} if len(partners) == 1 else {}
+
+    def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
+        self.message_user(request, f"{obj.name} is added. Install its connector here.", messages.SUCCESS)
+        return HttpResponseRedirect(reverse("partner:connectors", args=[_slug_of(request, obj.pk)]))
 
     @admin.display(description="in use", ordering="active")
     def licences_in_use(self, company: Any) -> int:
@@ -267,6 +306,33 @@ class CompanyAdmin(TenantScopedAdmin):
         if Can.MANAGE_COMPANIES not in grants_at(actor, obj.partner):
             raise PermissionDenied
         obj.pk = create_company(obj.partner, name=obj.name, licences=obj.licences, actor=actor).pk
+
+
+def _slug_of(request: HttpRequest, company_id: int) -> str:
+    return str(Company.objects.visible_to(request.user).values_list("slug", flat=True).get(pk=company_id))
+
+
+def _listed(listed: Any) -> dict[str, Any]:
+    """Return the companies of a list with their licences and addresses, and the ways to the pages beside it."""
+    companies = [
+        (company, Licences(company.active, company.licences), reverse("partner:home", args=[company.slug]))
+        for company in listed.result_list
+    ]
+    pages = listed.paginator.num_pages if listed.multi_page else 1
+    at = listed.page_num
+
+    def page(number: int) -> str:
+        return str(listed.get_query_string({"p": number}))
+
+    return {
+        "companies": companies,
+        "number": listed.result_count,
+        "pages": pages,
+        "first": (at - 1) * listed.list_per_page + 1,
+        "last": (at - 1) * listed.list_per_page + len(companies),
+        "previous_url": page(at - 1) if at > 1 else "",
+        "next_url": page(at + 1) if at < pages else "",
+    }
 
 
 ASKS_FIRST = frozenset({Act.DELETE, Act.PURGE, Act.CONVERT})

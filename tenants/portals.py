@@ -101,7 +101,7 @@ def _frame(place: Place, at: str) -> dict[str, Any]:
         "navigation": partner_navigation("companies"),
         "tabs": [Entry(tab.in_partner, place.url(tab.name), tab.name == at) for tab in tabs],
         "crumbs": [Entry("Companies", companies), Entry(company.name, "")],
-        "licences": licences_of(place.access),
+        "frame_licences": licences_of(place.access),
     }
 
 

@@ -175,7 +175,8 @@ LIST, SETUP = "…/connectors/", "…/connectors/#/setup/"
 OPERATOR_LISTS = partner_portal(200, 403, 403, 403, 403)
 OPERATOR_SEES = partner_portal(200, 403, 403, 403, 404)
 COMPANIES_ADD_FORM = partner_portal(200, 200, 403, 403, 200)
-COMPANIES_ADDED = partner_portal(COMPANIES, COMPANIES, 403, 403, COMPANIES)
+# A new company's connector is installed next.
+COMPANIES_ADDED = partner_portal(LIST, LIST, 403, 403, LIST)
 COMPANIES_CHANGED = partner_portal(COMPANIES, COMPANIES, 403, 403, 404)
 # Back to the list, with a word about what was done, or that nobody was selected; a viewer's list has no actions.
 CONNECTORS_ACTED_ON = partner_portal(CONNECTORS, CONNECTORS, CONNECTORS, 200, CONNECTORS)

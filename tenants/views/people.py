@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from tenants.forms import NewAccountForm
 from tenants.models import Account, GroupMembership
-from tenants.portals import Place, place_page
+from tenants.portals import USER, Place, licences_of, place_page
 from tenants.roles import Can
 from tenants.roster import ACTS, Act, Refused, acts_that_apply, create_account, perform
 from tenants.signin.again import FORM_SECONDS, again_url, forget_choice, keep_choice, kept_choice, recently_confirmed
@@ -50,7 +50,7 @@ def users(request: HttpRequest, place: Place) -> HttpResponse:
         "statuses": [status for status in AccountStatus if status is not AccountStatus.PERSONAL],
         "managers": list(ManagedBy),
         "roles": list(AccountRole),
-        "licences": _licences(place),
+        "licences": licences_of(place.access) if place.portal is USER else None,
         "new_url": place.url("new-user"),
         "why_url": place.url("why"),
         "groups_url": place.url("groups"),
@@ -86,18 +86,6 @@ def _without_page(request: HttpRequest) -> str:
     query = request.GET.copy()
     query.pop("page", None)
     return query.urlencode()
-
-
-def _licences(place: Place) -> dict[str, Any]:
-    """Return the licence arithmetic that the page shows; nothing of it to a company user."""
-    if not place.access.may(Can.SEE):
-        return {}
-    used = Account.objects.visible_to(place.access.user).filter(
-        company=place.access.company, status=AccountStatus.ACTIVE
-    )
-    number = used.count()
-    total = place.access.company.licences
-    return {"used": number, "total": total, "over": total is not None and number > total}
 
 
 def _act(request: HttpRequest, place: Place, rows: QuerySet[Account]) -> HttpResponse:

@@ -1,0 +1,84 @@
+"""The list of companies: who is on it, what a search finds, what it offers to whom, and a new company's first step."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+
+from tenants.models import Company, User
+from tests.world import Cast, make_account, make_company, seed_cast
+
+pytestmark = pytest.mark.django_db
+
+LIST = "/partner/tenants/company/"
+
+
+@pytest.fixture
+def cast() -> Cast:
+    return seed_cast()
+
+
+def entering(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def names(client: Client, query: str = "") -> list[str]:
+    return [company.name for company, _, _ in client.get(f"{LIST}{query}", follow=True).context["companies"]]
+
+
+def test_lists_ones_own_and_finds_by_name(cast: Cast) -> None:
+    maren = entering(cast.maren)
+    assert names(maren) == ["Brightwater Logistics", "Sable Street Brewing"]
+    assert names(maren, "?q=sable") == ["Sable Street Brewing"]
+    assert names(maren, "?q=quarrystone") == []
+    assert "Quarrystone Legal" not in names(maren, f"?partner__id__exact={cast.elsewhere.pk}")
+    assert "No company fits this search" in maren.get(f"{LIST}?q=quarrystone").content.decode()
+    operator = entering(cast.operator)
+    assert names(operator, f"?partner__id__exact={cast.elsewhere.pk}") == ["Quarrystone Legal"]
+
+
+def test_names_partners_only_to_who_sees_several(cast: Cast) -> None:
+    told = {who: entering(getattr(cast, who)).get(LIST).context["partners"] for who in ("operator", "maren")}
+    assert {who: [one["label"] for one in partners] for who, partners in told.items()} == {
+        "operator": ["Harbour Ridge IT", "Northgate Systems"],
+        "maren": [],
+    }
+
+
+def test_leads_to_each_company_and_lets_administrators_add_and_change(cast: Cast) -> None:
+    make_account(cast.brightwater, "pending")
+    pages = {who: entering(getattr(cast, who)).get(LIST).content.decode() for who in ("maren", "tomasz", "viewer")}
+    for page in pages.values():
+        assert f'href="/partner/companies/{cast.brightwater.slug}/"' in page
+        assert "<b>1 of 210</b> licences in use" in page
+        assert '<td class="num tight" data-label="Pending">1</td>' in page
+    offered = {who: ("Add company" in page, "Settings" in page) for who, page in pages.items()}
+    assert offered == {"maren": (True, True), "tomasz": (False, False), "viewer": (False, False)}
+
+
+def test_pages_through_many(cast: Cast) -> None:
+    for number in range(60):
+        make_company(cast.harbour, f"Company {number:02d}")
+    maren = entering(cast.maren)
+    assert len(names(maren)) == 50
+    page = maren.get(f"{LIST}?q=company")
+    assert page.context["next_url"] == "?p=2&q=company"
+    assert names(maren, "?p=2&q=company") == [f"Company {number}" for number in range(50, 60)]
+
+
+def test_a_new_companys_next_step_is_its_connector(cast: Cast) -> None:
+    maren = entering(cast.maren)
+    form = maren.get(f"{LIST}add/").content.decode()
+    assert f'<option value="{cast.harbour.pk}" selected>' in form
+    answer = maren.post(f"{LIST}add/", {"partner": cast.harbour.pk, "name": "Oakhaven", "licences": ""}, follow=True)
+    slug = Company.objects.get(name="Oakhaven").slug
+    assert answer.redirect_chain == [(f"/partner/companies/{slug}/connectors/", 302)]
+    assert "Oakhaven is added. Install its connector here." in answer.content.decode()
+
+
+def test_the_first_of_all(cast: Cast) -> None:
+    Company.objects.visible_to(cast.maren).update(partner=cast.elsewhere)
+    assert "Add your first company" in entering(cast.maren).get(LIST).content.decode()
+    assert "An administrator of your partner adds them." in entering(cast.viewer).get(LIST).content.decode()
