@@ -104,6 +104,11 @@ def test_the_pages_restore_and_purge_after_asking(portal: str, stage: Stage) -> 
     assert "Restore: 1 person" in page
     assert "Purge now: 1 person" in page
     assert "nobody can restore them" in page
+    assert "Confirm it is you" in visitor.told(
+        visitor.post("users/?status=deleted", {"ids": str(ada.pk), "act": "purge"})
+    )
+    assert stage.account("ada").purged_at is None
+    visitor.says_who()
     told = visitor.told(visitor.post("users/?status=deleted", {"ids": str(ada.pk), "act": "purge"}))
     assert "Purge now: done for 1 person." in told
     assert "Ada" not in told
