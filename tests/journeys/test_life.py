@@ -134,3 +134,35 @@ def test_paused_and_resumed(scene: Scene, visitor: Newcomer) -> None:
     connector.refresh_from_db()
     assert (connector.paused_at, connector.status) == (None, ConnectorStatus.CONNECTED)
     assert Account.objects.get(directory_object_id=person.id).status == AccountStatus.DISABLED
+
+
+def test_a_setting_is_changed_after_its_difference_was_seen(scene: Scene, visitor: Newcomer) -> None:
+    connector = scene.connect(SABLE, people.SABLE_STREET)
+    tenant = scene.tenant(people.SABLE_STREET)
+    person = tenant.people_in(tenant.group(people.SYNC_GROUP).id, direct=True)[0]
+    tenant.disable_user(person.id)
+    one = visitor()
+    one.enter_as(scene.user(DELIA))
+    one.open(reverse("business:step-rules", args=[connector.pk]))
+    one.page.get_by_label("Somebody is disabled in Entra").select_option(value="nothing")
+    one.page.get_by_label("Send invitations").uncheck()
+    one.press("Preview on its own page")
+    one.reads("What this would change")
+    one.reads("The sync rule says: do nothing.")
+    one.look()
+    connector.refresh_from_db()
+    assert connector.send_invitations
+
+    one.press("Save Changes")
+    one.reads("The rules and settings are saved. The next run follows them.")
+    scene.work()
+    connector.refresh_from_db()
+    assert not connector.send_invitations
+    assert Account.objects.get(directory_object_id=person.id).status == AccountStatus.ACTIVE
+    one.open(reverse("business:step-rules", args=[connector.pk]))
+    one.page.get_by_label("Somebody is disabled in Entra").select_option(value="disable")
+    one.press("Preview on its own page")
+    one.reads(person.display_name)
+    one.press("Save Changes")
+    scene.work()
+    assert Account.objects.get(directory_object_id=person.id).status == AccountStatus.DISABLED

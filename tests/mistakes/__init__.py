@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mistakes import plan, reading, roster, security, signin, sync
+from tests.mistakes import credentials, plan, reading, roster, security, signin, sync
 from tests.mistakes.guards import guards
 from tests.mistakes.row import Mistake, Patch
 
@@ -13,6 +13,7 @@ ALL: tuple[Mistake, ...] = (
     *roster.MISTAKES,
     *signin.MISTAKES,
     *security.MISTAKES,
+    *credentials.MISTAKES,
     *guards(),
 )
 
