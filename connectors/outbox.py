@@ -111,7 +111,7 @@ class Letter(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{LetterKind(self.kind).label}: {self.event}"
+        return f"{LetterKind(self.kind).label}: {EventKind(self.event.kind).label}"
 
     def in_doubt(self, now: datetime) -> bool:
         """Say whether nobody knows if the mail left: its sender died, or is being waited for in vain."""

@@ -12,6 +12,7 @@ from connectors.views import (
     consent,
     deciding,
     held,
+    mails,
     pages,
     pausing,
     removing,
@@ -25,6 +26,7 @@ from connectors.views import (
 
 urlpatterns = [
     path("", pages.home, name="home"),
+    path("mails/", mails.mails, name="mails"),
     path("why/", why.company_why, name="why"),
     path("connectors/<int:connector_id>/why/", why.connector_why, name="connector-why"),
     path("connectors/", pages.integrations, name="connectors"),

@@ -345,6 +345,7 @@ EXPECTATIONS: dict[str, Expected] = {
     **company_pages("groups", who_sees(200)),
     **company_pages("group", who_sees(200)),
     # An empty name is no name.
+    **company_pages("mails", who_sees(200), (404, 404, 404, 403, 404, 403)),
     **company_pages("settings", who_sees(200), (422, 422, 403, 403, 403, 403)),
     **company_pages("connectors", who_sees(200)),
     **company_pages("connector-actions", 405, who_runs(LIST)),

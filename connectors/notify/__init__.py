@@ -6,6 +6,6 @@ Imports of its parts go down: letters stand on facts, sending on words, all of t
 from __future__ import annotations
 
 from connectors.notify.letters import forget, write_due
-from connectors.notify.sending import send_due
+from connectors.notify.sending import doubtful, may_send_again, send_again, send_due
 
-__all__ = ["forget", "send_due", "write_due"]
+__all__ = ["doubtful", "forget", "may_send_again", "send_again", "send_due", "write_due"]

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.backends.base import BaseEmailBackend
+from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -24,11 +25,16 @@ from django.utils import timezone
 
 from connectors.models import Letter
 from connectors.notify.words import Topic, heading, opening, shared, subject, topic_of
+from connectors.outbox import ANSWERED_AFTER
 from connectors.states import LetterKind
+from tenants.audit import Action, record
+from tenants.models import User
 from tenants.states import AccountStatus, EventKind
 from tenants.subscriptions import recipients
 
 logger = logging.getLogger(__name__)
+
+SENT_AGAIN = Action("mail.sent_again", "{actor} had a mail to {to} sent again: {subject}.", ("to",))
 
 FIRST_WAIT = timedelta(minutes=2)
 LONGEST_WAIT = timedelta(hours=2)
@@ -151,6 +157,33 @@ def _close(connection: BaseEmailBackend) -> None:
         logger.info("The mail server hung up (%s).", type(failure).__name__)
 
 
+# By hand
+
+
+def doubtful(now: datetime) -> Q:
+    """Choose the mails that were taken and never noted: they may have left."""
+    return Q(sent_at=None, refused_at=None, claimed_at__lte=now - ANSWERED_AFTER)
+
+
+def may_send_again(letter: Letter, now: datetime) -> bool:
+    """Say whether a person may have a mail sent again: it may not have arrived, and is true still."""
+    over = letter.event.ended_at is not None and letter.kind != LetterKind.ENDED
+    return not over and (letter.in_doubt(now) or letter.refused_at is not None)
+
+
+def send_again(letter: Letter, now: datetime, *, actor: User) -> bool:
+    """Let a mail that may not have arrived wait to be sent once more; return whether it was one."""
+    if not may_send_again(letter, now):
+        return False
+    with transaction.atomic():
+        stuck = Letter.objects.filter(doubtful(now) | Q(refused_at__isnull=False), pk=letter.pk)
+        if not stuck.update(claim="", claimed_at=None, refused_at=None, not_before=None, failures=0):
+            return False
+        detail = {"to": letter.address}
+        record(SENT_AGAIN, company=letter.event.company, actor=actor, subject=str(letter), detail=detail)
+    return True
+
+
 # The mail
 
 
@@ -205,5 +238,5 @@ def _link(row: Letter) -> str:
     origin = settings.PARTNER_ORIGIN if row.staff_id is not None else settings.PORTAL_ORIGIN
     if connector_id is None:
         return f"{origin}{reverse(f'{portal}:users', kwargs=named)}?status={AccountStatus.PENDING}"
-    page = "held" if row.event.kind == EventKind.HELD else "connector"
+    page = "held" if row.event.kind == EventKind.HELD and row.kind != LetterKind.ENDED else "connector"
     return f"{origin}{reverse(f'{portal}:{page}', kwargs={**named, 'connector_id': connector_id})}"

@@ -51,6 +51,7 @@ def settings(request: HttpRequest, place: Place) -> HttpResponse:
         "below": below,
         "wanted": form.cleaned_data["licences"] if below else None,
         "told": _told(place),
+        "mails_url": place.url("mails"),
         "for_staff": place.portal is PARTNER,
     }
     return place.render(request, "tenants/settings.html", context, at="settings", status=status)

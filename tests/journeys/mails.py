@@ -64,6 +64,22 @@ def letter(company: Company, sort: str, kind: LetterKind = LetterKind.BEGAN, *, 
     return Letter.objects.create(event=row, kind=kind, address=address, staff=staff, detail=detail)
 
 
+def in_every_state(company: Company, staff: User) -> None:
+    """Save mails that left, wait, were refused, and may not have arrived."""
+    now = timezone.now()
+    long_ago = {"claim": "a", "claimed_at": now - timedelta(hours=1)}
+    for sort, whom, values in (
+        ("licences", staff, long_ago | {"sent_at": now}),
+        ("unreachable", staff, long_ago),
+        ("unauthorized", None, long_ago | {"refused_at": now}),
+        ("held", None, {"failures": 3, "not_before": now}),
+        ("spared", None, {}),
+    ):
+        row = letter(company, sort, staff=whom)
+        Event.objects.filter(pk=row.event_id).update(ended_at=None)
+        Letter.objects.filter(pk=row.pk).update(**values)
+
+
 def every_sort(company: Company, others: list[Company], staff: User) -> Iterator[tuple[str, EmailMultiAlternatives]]:
     """Return one mail of each sort with a name: to staff and to the company, later ones, and one about several."""
     now = timezone.now()

@@ -317,6 +317,13 @@ def notifications(scene: Scene, newcomer: Newcomer) -> Iterator[Stop]:
     own.enter_as(scene.user(AMARA))
     own.open(reverse("business:settings"))
     yield "user-settings", own
+    visitor.open(reverse("partner:mails", args=[company.slug]))
+    yield "partner-mails-none", visitor
+    mails.in_every_state(company, maren)
+    visitor.open(reverse("partner:mails", args=[company.slug]))
+    yield "partner-mails", visitor
+    own.open(reverse("business:mails"))
+    yield "user-mails", own
     for name, mail in mails.every_sort(company, [scene.company(SABLE)], maren):
         visitor.page.goto("about:blank")
         visitor.page.set_content(mails.html_of(mail))
