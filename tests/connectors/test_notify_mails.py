@@ -61,6 +61,8 @@ def test_says_the_same_in_words_and_in_html(company: Company, maren: User, sort:
                 assert said.strip(" .") in text, said
         portal = "/partner/companies/obrien/" if staff else "/business/"
         page = "users/?status=pending" if sort == "licences" else f"connectors/{Connector.objects.get().pk}/"
+        if sort == "held" and kind is not LetterKind.ENDED:
+            page += "held/"
         assert f"http://localhost:8000{portal}{page}" in text or f"{portal}{page}" in text
         assert ("What is not wrong:" in text) is (kind is not LetterKind.ENDED)
         assert ("/partner/notifications/" in text, "is a notification address of" in text) == (
