@@ -166,9 +166,10 @@ def test_seeding_twice_is_harmless_and_everybody_can_sign_in(db: None) -> None:
     seed.seed()
     assert (Partner.objects.count(), Company.objects.count(), Account.objects.count()) == before
     assert before[0] == 2
-    assert [User.objects.get(email=email).check_password(world.PASSWORD) for email, _ in seed.PEOPLE] == [True] * 5
+    assert [User.objects.get(email=email).check_password(world.PASSWORD) for email, _ in seed.PEOPLE] == [True] * 7
     names = set(Company.objects.values_list("name", flat=True))
-    assert {one.company for one in seed.CONNECTED} | {seed.LEFT_FOR_YOU} <= names
+    assert {one.company for one in (*seed.CONNECTED, *seed.TO_INSTALL)} <= names
+    assert {one.email for one in seed.TO_INSTALL} <= {email for email, _ in seed.PEOPLE}
 
 
 # The passing of time

@@ -114,6 +114,7 @@ def _where_to_look(portal: Portal) -> str:
     connected = "\n".join(f"    {row.company.name:40} {row.get_cloud_display()}" for row in rows)
     return f"""
 Partner portal   {portal.url}/partner/
+User portal      {portal.url}/business/
 Health           {portal.url}/healthz and {portal.url}/readyz
 Microsoft        {portal.microsoft_url} (emulated; {portal.microsoft_url}/_control/tenants lists its tenants)
 Logs and data    {portal.settings_file.parent}
@@ -124,11 +125,32 @@ Everybody's password is “{world.PASSWORD}”:
 Connected, and synchronised every five minutes:
 {connected}
 
-In another terminal:
+{_what_to_install()}In another terminal:
     export PBPORTAL_ENV_FILE={portal.settings_file}
     ./dev manage connectors
 {_what_to_connect()}
 Ctrl-C ends everything. The next start goes on from here; --fresh starts over."""
+
+
+def _what_to_install() -> str:
+    """Return which companies were left to be installed in a portal, and what to enter; nothing once that is done."""
+    from tenants.models import Company
+    from tests.demo import seed
+    from tests.entra_emulator import people
+
+    found = []
+    for left in seed.TO_INSTALL:
+        if Company.objects.get(name=left.company).connectors.exists():
+            continue
+        client_id, secret = people.portal_application(left.domain)
+        found.append(f"""    {left.company}, in the {left.portal} as {left.email}
+        Client ID      {client_id}
+        Client Secret  {secret}
+        Tenant ID      {left.domain}
+        Consent        {left.consent}
+        Sync group     {people.SYNC_GROUP}
+""")
+    return "Install a connector yourself; the wizard asks for these:\n" + "".join(found) + "\n" if found else ""
 
 
 def _what_to_connect() -> str:

@@ -70,14 +70,40 @@ LEFT_FOR_YOU = "Sable Street Brewing"
 """The company that whoever looks at the demo may connect."""
 
 
+@dataclass(frozen=True)
+class Left:
+    """Hold a company that whoever looks at the demo installs a connector for: where, as whom, and with what."""
+
+    company: str
+    domain: str
+    portal: str
+    email: str
+    consent: str
+
+
+TO_INSTALL = (
+    Left(LEFT_FOR_YOU, people.SABLE_STREET, "user portal", "delia@sablestreet.example", "was given already"),
+    Left(
+        "Copper Lantern Hotels",
+        people.COPPER_LANTERN,
+        "partner portal",
+        "maren@harbourridge.example",
+        "is asked for: choose Ivy Lantern, who may give it, or Max Copper, who may not",
+    ),
+)
+"""One for each portal; the second one's directory has not consented."""
+
+
 PEOPLE = (
     ("maren@harbourridge.example", "administrator of the partner Harbour Ridge IT"),
     ("tomasz@harbourridge.example", "technician there"),
     ("priya@harbourridge.example", "viewer there"),
     ("joost@northgate.example", "administrator of another partner, Northgate Systems"),
     ("operator@portal.example", "operator of the installation"),
+    ("amara.okafor@brightwater.example", "administrator of the company Brightwater Logistics, in the user portal"),
+    ("delia@sablestreet.example", "administrator of the company Sable Street Brewing, in the user portal"),
 )
-"""Who can sign in to the partner portal."""
+"""Who can sign in: all but the last two to the partner portal."""
 
 
 def seed() -> None:
