@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from django.urls import path
 
-from tenants.views import activity, people, settings
+from tenants.views import activity, creating, people, settings
 
 urlpatterns = [
     path("users/", people.users, name="users"),
     path("users/new/", people.new_user, name="new-user"),
+    path("users/new/several/", creating.new_users, name="new-users"),
     path("groups/", people.groups, name="groups"),
     path("activity/", activity.company_activity, name="activity"),
     path("activity.csv", activity.company_csv, name="activity-csv"),

@@ -340,6 +340,7 @@ EXPECTATIONS: dict[str, Expected] = {
         _in_business(who_rules("…/users/")),
     ),
     **company_pages("new-user", who_runs(200), who_runs(422)),
+    **company_pages("new-users", who_runs(200), who_runs(422)),
     **company_pages("activity", who_sees(200)),
     **company_pages("activity-csv", who_sees(200)),
     **company_pages("groups", who_sees(200)),

@@ -12,21 +12,28 @@ from tenants.roster.ledger import (
     chunks,
     purge_deleted,
 )
+from tenants.roster.several import MOST, Pasted, Problem, create_accounts, read_people, taken_addresses
 
 __all__ = [
     "ACTS",
+    "MOST",
     "PRESENT",
     "Act",
     "Ledger",
     "LicencesShort",
     "NewAccount",
     "NewGroup",
+    "Pasted",
+    "Problem",
     "Refused",
     "Stale",
     "acts_that_apply",
     "changing",
     "chunks",
     "create_account",
+    "create_accounts",
     "perform",
     "purge_deleted",
+    "read_people",
+    "taken_addresses",
 ]

@@ -255,8 +255,24 @@ def perform(act: Act, company: Company, ids: Collection[int], *, actor: User) ->
                 detail={"accounts": [account.email if kind.names else f"#{account.pk}" for account in accounts]},
             )
     except LicencesShort as short:
-        raise Refused(_licences_sentence(short)) from short
+        raise Refused(licences_sentence(short)) from short
     return accounts
+
+
+def checked_person(first_name: str, last_name: str, email: str) -> tuple[str, str, str]:
+    """Return a person's names and address as they can be kept. Raises Refused."""
+    first_name, last_name, email = first_name.strip(), last_name.strip(), email.strip()
+    if not (first_name or last_name):
+        raise Refused("An account needs a name: give a first or a last name.")
+    if max(len(first_name), len(last_name)) > 200 or not (first_name + last_name).isprintable():
+        raise Refused("That name cannot be kept: give at most 200 letters each, on one line.")
+    try:
+        validate_email(email)
+    except ValidationError as wrong:
+        raise Refused("That is not an email address: give one such as name@example.com.") from wrong
+    if len(email) > 254:
+        raise Refused("That email address is too long: give one of at most 254 characters.")
+    return first_name, last_name, email
 
 
 def create_account(
@@ -272,22 +288,12 @@ def create_account(
 
     The caller checks Can.MANAGE_ACCOUNTS, and for an administrator's account Can.END_ACCOUNTS as well.
     """
-    first_name, last_name, email = first_name.strip(), last_name.strip(), email.strip()
-    if not (first_name or last_name):
-        raise Refused("An account needs a name: give a first or a last name.")
-    if max(len(first_name), len(last_name)) > 200 or not (first_name + last_name).isprintable():
-        raise Refused("That name cannot be kept: give at most 200 letters each, on one line.")
-    try:
-        validate_email(email)
-    except ValidationError as wrong:
-        raise Refused("That is not an email address: give one such as name@example.com.") from wrong
-    if len(email) > 254:
-        raise Refused("That email address is too long: give one of at most 254 characters.")
+    first_name, last_name, email = checked_person(first_name, last_name, email)
     try:
         with changing(company.pk) as ledger:
-            for holder in _living_with(ledger.company, [email]):
+            for holder in living_with(ledger.company, [email]):
                 raise Refused(
-                    f"{holder.email} already has an account here, and it is {_status(holder)}."
+                    f"{holder.email} already has an account here, and it is {status_words(holder)}."
                     " Use that one, or give another email address."
                 )
             [account] = ledger.create([NewAccount(first_name, last_name, email, role=role)])
@@ -300,7 +306,7 @@ def create_account(
                 detail={"role": AccountRole(role).label},
             )
     except LicencesShort as short:
-        raise Refused(_licences_sentence(short)) from short
+        raise Refused(licences_sentence(short)) from short
     return account
 
 
@@ -337,9 +343,9 @@ def _refuse_taken_addresses(accounts: list[Account]) -> None:
         if twin is not account:
             raise Refused(f"Two of the deleted accounts have the address {twin.email}. Restore only one of them.")
     company = accounts[0].company
-    for holder in _living_with(company, list(addresses)):
+    for holder in living_with(company, list(addresses)):
         raise Refused(
-            f"{holder.email} has a new account since, and it is {_status(holder)}."
+            f"{holder.email} has a new account since, and it is {status_words(holder)}."
             " Delete that one first, or keep it instead."
         )
     _refuse_taken_identities(accounts)
@@ -367,7 +373,7 @@ def _identity(account: Account) -> tuple[str, str]:
     return account.directory_tenant_id, account.directory_object_id
 
 
-def _living_with(company: Company, emails: Collection[str]) -> list[Account]:
+def living_with(company: Company, emails: Collection[str]) -> list[Account]:
     living = Account.objects.exclude(status=AccountStatus.DELETED).filter(company=company)
     named = living.annotate(address=Lower("email"))
     found: list[Account] = []
@@ -376,14 +382,14 @@ def _living_with(company: Company, emails: Collection[str]) -> list[Account]:
     return found
 
 
-def _licences_sentence(short: LicencesShort) -> str:
+def licences_sentence(short: LicencesShort) -> str:
     needs = "One licence is" if short.wanted == 1 else f"{short.wanted} licences are"
     free = max(short.free, 0)
     has = {0: "none is free", 1: "one is free"}.get(free, f"{free} are free")
     return f"{needs} needed and {has}. Buy more licences, or disable or delete accounts that are not needed."
 
 
-def _status(account: Account) -> str:
+def status_words(account: Account) -> str:
     return AccountStatus(account.status).label.lower()
 
 

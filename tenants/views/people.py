@@ -187,7 +187,8 @@ def new_user(request: HttpRequest, place: Place) -> HttpResponse:
                 messages.success(request, f"The account of {account} was created.")
                 return HttpResponseRedirect(place.url("users"))
         status = 422
-    return place.render(request, "tenants/new_user.html", {"form": form}, at="users", status=status)
+    context = {"form": form, "several_url": place.url("new-users")}
+    return place.render(request, "tenants/new_user.html", context, at="users", status=status)
 
 
 @require_GET
