@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
+from django.utils.http import urlencode
 
 from connectors import lifecycle
 from connectors.attention import credential_of, needs_of
@@ -144,10 +145,17 @@ def _one_by_one(name: str, act: Callable[..., object], done: str) -> Callable[..
     return do
 
 
+def _resume(page: ConnectorAdmin, request: HttpRequest, selected: QuerySet[Any]) -> HttpResponse:
+    """Lead to the page that shows first what resuming would do."""
+    rows, _ = _permitted("resume", request, selected)
+    chosen = ",".join(str(row.pk) for row in rows)
+    return HttpResponseRedirect(f"{reverse('admin:fleet-resume')}?{urlencode({'connectors': chosen})}")
+
+
 _ACTIONS: dict[str, tuple[Callable[..., Any], str]] = {
     "synchronise": (_synchronise, "Synchronize Now"),
     "pause": (_one_by_one("pause", lifecycle.pause, "Paused"), "Pause"),
-    "resume": (_one_by_one("resume", lifecycle.resume, "Resumed"), "Resume"),
+    "resume": (_resume, "Resume…"),
 }
 
 

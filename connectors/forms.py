@@ -43,6 +43,22 @@ class ApplicationForm(RefusableForm):
     )
 
 
+def _expiry() -> forms.DateField:
+    return forms.DateField(
+        label="The secret expires on",
+        required=False,
+        help_text="We remind you 30, 14, 7 and 1 days before. On that day the connector stops.",
+        widget=forms.DateInput({"class": "input input--short", "type": "date"}, format="%Y-%m-%d"),
+        error_messages={"invalid": "Enter a day as year-month-day, for example 2027-11-30, or nothing."},
+    )
+
+
+class ExpiryForm(RefusableForm):
+    """Take the day on which the secret in use expires, where it was not told with the secret, or told wrongly."""
+
+    secret_expires_on = _expiry()
+
+
 class SecretForm(ApplicationForm):
     """Take another client secret for a live connector; the operation proves it before it replaces the old one."""
 
@@ -52,13 +68,7 @@ class SecretForm(ApplicationForm):
         help_text="The secret’s Value, not its ID. We keep it encrypted and never show it again.",
         widget=forms.PasswordInput({"autocomplete": "off"}),
     )
-    secret_expires_on = forms.DateField(
-        label="The secret expires on",
-        required=False,
-        help_text="We remind you 30, 14, 7 and 1 days before. On that day the connector stops.",
-        widget=forms.DateInput({"class": "input input--short", "type": "date"}, format="%Y-%m-%d"),
-        error_messages={"invalid": "Enter a day as year-month-day, for example 2027-11-30, or nothing."},
-    )
+    secret_expires_on = _expiry()
     field_order = ("client_id", "secret", "tenant", "secret_expires_on", "cloud")
 
 

@@ -36,6 +36,7 @@ urlpatterns = [
     path("connectors/<int:connector_id>/setup/token/", wizard.token, name="step-token"),
     path("connectors/<int:connector_id>/setup/azure/", azure.auth, name="step-auth"),
     path("connectors/<int:connector_id>/setup/azure/verify/", azure.verify, name="verify"),
+    path("connectors/<int:connector_id>/setup/azure/expiry/", azure.expiry, name="expiry"),
     path("connectors/<int:connector_id>/setup/azure/certificate/", certificates.certificate, name="certificate"),
     path(
         "connectors/<int:connector_id>/setup/azure/certificate/file/",

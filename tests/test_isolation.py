@@ -373,6 +373,7 @@ EXPECTATIONS: dict[str, Expected] = {
     **company_pages("verify", 405, who_runs(f"{SETUP}azure/")),
     **company_pages("pause", who_runs(SETUP), who_runs(SETUP)),
     **company_pages("resume", who_runs(SETUP), who_runs(SETUP)),
+    **company_pages("expiry", 405, who_runs(SETUP)),
     **company_pages("certificate", 405, who_runs(f"{SETUP}azure/")),
     # There is none: test_replacing.py asks for one that is there.
     **company_pages("certificate-file", who_runs(404)),

@@ -24,6 +24,7 @@ from connectors.lifecycle.credentials import (
     install,
     new_token,
     regenerate_token,
+    tell_expiry,
     token_matches,
 )
 from connectors.lifecycle.life import activate, pause, remove, resume, synchronise
@@ -46,6 +47,7 @@ ACTS: dict[str, Can] = {
     "pause": Can.RUN_CONNECTORS,
     "resume": Can.RUN_CONNECTORS,
     "replace_secret": Can.RUN_CONNECTORS,
+    "tell_expiry": Can.RUN_CONNECTORS,
     "make_certificate": Can.RUN_CONNECTORS,
     "forget_certificate": Can.RUN_CONNECTORS,
     "use_certificate": Can.RUN_CONNECTORS,
@@ -97,6 +99,7 @@ __all__ = [
     "save_rules",
     "select_groups",
     "synchronise",
+    "tell_expiry",
     "token_matches",
     "twin_of",
     "use_certificate",

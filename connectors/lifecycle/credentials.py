@@ -33,6 +33,11 @@ CORRECTED = Action(
     "{actor} entered other credentials for {subject}: tenant {tenant} ({cloud}), client ID {client_id}.",
     ("tenant", "client_id", "cloud"),
 )
+EXPIRY_TOLD = Action(
+    "connector.expiry_told",
+    "{actor} entered when the client secret of {subject} expires: {expires_on}.",
+    ("expires_on",),
+)
 BEGUN = Action("connector.begun", "{actor} began to install {subject} and was shown its authentication token.")
 TOKEN_REGENERATED = Action("connector.token_regenerated", "{actor} made a new authentication token for {subject}.")
 
@@ -155,6 +160,24 @@ def correct(
 
 
 _UNPROVEN = ("tenant_id", "generation", "sync_group_id", "sync_group_name")
+
+
+def tell_expiry(connector: Connector, *, day: date | None, actor: Actor) -> Connector:
+    """Enter, correct or forget the day on which the secret in use expires, which nobody can ask Microsoft for.
+
+    Raises Refused.
+    """
+    day = expiry(day)
+    with changing(connector.pk) as row:
+        if row.secret is None:
+            raise Refused("Only a client secret’s day is entered by hand: a certificate says itself when it expires.")
+        if row.secret_expires_on == day:
+            return row
+        row.secret_expires_on = day
+        row.save(update_fields=["secret_expires_on"])
+        detail = {"expires_on": day.isoformat() if day else "not known"}
+        record(EXPIRY_TOLD, company=row.company, actor=actor, subject=row.name, detail=detail)
+    return row
 
 
 def regenerate_token(connector: Connector, *, actor: Actor) -> str:

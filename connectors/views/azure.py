@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from connectors import lifecycle
 from connectors.attention import credential_of
 from connectors.directory import ConsentMissing, DirectoryError
-from connectors.forms import ApplicationForm, CertificateForm, CredentialsForm
+from connectors.forms import ApplicationForm, CertificateForm, CredentialsForm, ExpiryForm
 from connectors.models import Connector
 from connectors.states import Cloud, ConnectorStatus
 from connectors.views.certificates import by_certificate, certificate_shown
@@ -92,6 +92,25 @@ def _differs(row: Connector, typed: dict[str, Any]) -> bool:
 
 
 @require_POST
+@place_page(lifecycle.ACTS["tell_expiry"])
+def expiry(request: HttpRequest, place: Place, connector_id: int) -> HttpResponse:
+    """Take the day on which a live connector's secret expires, without the secret."""
+    row = find(place, connector_id)
+    if not row.live:
+        return HttpResponseRedirect(place.url("setup", connector_id=row.pk))
+    form = ExpiryForm(request.POST)
+    if form.is_valid():
+        try:
+            lifecycle.tell_expiry(row, day=form.cleaned_data["secret_expires_on"], actor=place.access.user)
+        except lifecycle.Refused as refused:
+            form.refuse(refused.field, refused.sentence)
+    if form.errors:
+        return _show(request, place, row, _form(request, row), day=form, status=422)
+    messages.success(request, "The day is saved. The connection was not touched.")
+    return HttpResponseRedirect(place.url("step-auth", connector_id=row.pk))
+
+
+@require_POST
 @place_page(Can.RUN_CONNECTORS)
 def verify(request: HttpRequest, place: Place, connector_id: int) -> HttpResponse:
     """Prove the connection as it is saved: Verify Connection of a live connector, and after a consent."""
@@ -133,15 +152,20 @@ def _show(
     form: ApplicationForm,
     *,
     error: DirectoryError | None = None,
+    day: ExpiryForm | None = None,
     status: int = 200,
 ) -> HttpResponse:
     form.mark_errors()
+    day = day or ExpiryForm(initial={"secret_expires_on": row.secret_expires_on})
+    day.mark_errors()
     certificate = by_certificate(request, row)
     own_url = place.url("step-auth", connector_id=row.pk)
     context = {
         **frame(place, row, "auth"),
         "form": form,
         "error": error,
+        "day": day,
+        "expiry_url": place.url("expiry", connector_id=row.pk),
         "by_certificate": certificate,
         "certificate": certificate_shown(place, row),
         "secret_way_url": f"{own_url}?with=secret",

@@ -129,7 +129,7 @@ def test_a_selection_is_synchronised_and_each_row_is_told_of(stage: Stage, emula
     assert OrmQ.objects.count() == 1
 
 
-def test_a_selection_is_paused_and_resumed_by_name(stage: Stage) -> None:
+def test_a_selection_is_paused_by_name(stage: Stage) -> None:
     technician = make_staff(stage.company.partner, Role.PARTNER_TECHNICIAN, name="Tomasz")
     draft = Connector.objects.create(company=stage.company, name="Second tenant")
     assert act(as_(technician), "pause", stage.connector, draft)[1] == [
@@ -138,11 +138,18 @@ def test_a_selection_is_paused_and_resumed_by_name(stage: Stage) -> None:
         " first.",
     ]
     assert stage.refreshed().paused_by.startswith("Tomasz (")
-    assert act(as_(technician), "resume", stage.connector)[1] == [
-        "Microsoft Entra ID of Brightwater Logistics: Resumed."
-    ]
     entries = AuditEntry.objects.order_by("pk").values_list("action", "actor__name")
-    assert list(entries) == [("connector.paused", "Tomasz"), ("connector.resumed", "Tomasz")]
+    assert list(entries) == [("connector.paused", "Tomasz")]
+
+
+def test_resuming_a_selection_leads_to_what_it_would_do(stage: Stage) -> None:
+    technician = make_staff(stage.company.partner, Role.PARTNER_TECHNICIAN)
+    lifecycle.pause(stage.connector, actor="ops")
+    chosen = {"action": "resume", "_selected_action": [stage.connector.pk]}
+    answer = as_(technician).post(reverse(LIST), chosen)
+    assert answer.headers["Location"] == f"{reverse('admin:fleet-resume')}?connectors={stage.connector.pk}"
+    assert "Brightwater Logistics" in as_(technician).get(answer.headers["Location"]).content.decode()
+    assert stage.refreshed().paused_at is not None
 
 
 def test_who_only_looks_is_offered_no_action_and_refused_one(stage: Stage, emulator: Emulator) -> None:

@@ -14,6 +14,8 @@ from connectors import lifecycle
 from connectors.entra import forget_tokens, read_certificate
 from connectors.models import AccountLink, Connector, SyncRun
 from connectors.states import ConnectorStatus
+from tenants.audit import sentence_of
+from tenants.models import AuditEntry
 from tenants.roles import Role
 from tests.connectors.portal_visit import Visitor
 from tests.connectors.wizard_scene import Visit, text_of
@@ -133,6 +135,36 @@ def test_what_is_missing_is_said_at_its_field(stage: Stage, sure: Visitor) -> No
     page = sure.post(at(stage), form(stage, secret_expires_on="soon"))
     assert error_at(page, "secret") == "This field is required."
     assert error_at(page, "secret_expires_on") == "Enter a day as year-month-day, for example 2027-11-30, or nothing."
+
+
+def test_the_day_is_told_later_without_the_secret(stage: Stage, visitor: Visitor) -> None:
+    before = stored(stage)
+    assert "The day is saved." in visitor.told(visitor.post(at(stage, "expiry/"), {"secret_expires_on": "2099-05-31"}))
+    row = stored(stage)
+    assert (row.secret_expires_on, row.generation) == (date(2099, 5, 31), before.generation)
+    assert 'value="2099-05-31"' in visitor.get(at(stage, "")).content.decode()
+    for day, sentence in (("2020-01-01", "This day is over."), ("soon", "Enter a day as year-month-day")):
+        answer = visitor.post(at(stage, "expiry/"), {"secret_expires_on": day})
+        assert error_at(answer, "secret_expires_on").startswith(sentence)
+    assert stored(stage).secret_expires_on == date(2099, 5, 31)
+    for _ in range(2):
+        visitor.post(at(stage, "expiry/"), {"secret_expires_on": ""})
+    assert stored(stage).secret_expires_on is None
+    told = [sentence_of(entry) for entry in AuditEntry.objects.filter(action="connector.expiry_told").order_by("pk")]
+    assert [sentence.partition(" entered ")[2] for sentence in told] == [
+        "when the client secret of Microsoft Entra ID expires: 2099-05-31.",
+        "when the client secret of Microsoft Entra ID expires: not known.",
+    ]
+
+
+def test_a_certificate_says_its_day_itself(stage: Stage, visitor: Visitor) -> None:
+    stage.tenant.add_certificate(stage.app.client_id, _made(stage))
+    lifecycle.use_certificate(stage.connector, actor="ops")
+    day = stored(stage).secret_expires_on
+    answer = visitor.post(at(stage, "expiry/"), {"secret_expires_on": "2099-05-31"})
+    assert answer.status_code == 422
+    assert stored(stage).secret_expires_on == day
+    assert "Save the day" not in visitor.reads(at(stage, ""))
 
 
 def test_a_setup_that_is_not_finished_has_nothing_to_replace(stage: Stage, sure: Visitor) -> None:
