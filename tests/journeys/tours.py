@@ -17,6 +17,7 @@ from tests.demo import seed
 from tests.entra_emulator import people
 from tests.journeys import mails
 from tests.journeys.browsing import Visitor
+from tests.journeys.fleet_tour import fleet
 from tests.journeys.scene import AMARA, BRIGHTWATER, DELIA, MAREN, SABLE, Scene
 
 DAY = timedelta(days=1)
@@ -330,4 +331,4 @@ def notifications(scene: Scene, newcomer: Newcomer) -> Iterator[Stop]:
         yield f"mail-{name}", visitor
 
 
-TOURS = (signing_in, own_pages, user_portal, partner_portal, wizard, notifications)
+TOURS = (signing_in, own_pages, user_portal, partner_portal, wizard, notifications, fleet)
