@@ -30,7 +30,7 @@ from django.views.debug import ExceptionReporter, get_exception_reporter_filter
 from django_q.models import OrmQ, Task
 from django_q.signing import SignedPackage
 
-from connectors import lifecycle
+from connectors import lifecycle, notify
 from connectors.entra import plain_session
 from connectors.entra.token import forget_tokens
 from connectors.models import Connector
@@ -238,6 +238,8 @@ def test_no_secret_is_anywhere_but_with_its_owner(told: Told, emulator: Emulator
     for portal in ("partner",):
         visit = Visit(emulator, portal)
         connector = drive(told, visit)
+        notify.write_due(timezone.now())
+        assert notify.send_due(timezone.now(), 10) > 0
         invite_and_sign_in(told, visit)
     out = io.StringIO()
     for command in (["connectors"], ["connectors", "--json"], ["connector", "check", str(connector.pk)]):

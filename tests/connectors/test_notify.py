@@ -420,6 +420,23 @@ class TestPace:
         addresses = [maren.email, *(f"it{n}@brightwater.example" for n in range(5))]
         assert rounds == [addresses[:2], addresses[2:4], addresses[4:], []]
 
+    def test_two_senders_send_each_mail_once(self, company: Company, maren: User) -> None:
+        """The other one takes a mail after this one has seen it, and before this one takes it."""
+        refuse(connect(company))
+        notify.write_due(NOW)
+
+        waits = [True]
+
+        def other_is_faster(execute: Any, sql: str, *rest: Any) -> Any:
+            if sql.startswith('UPDATE "connectors_letter"') and waits and waits.pop():
+                Letter.objects.filter(address=maren.email).update(claim="other", claimed_at=timezone.now())
+            return execute(sql, *rest)
+
+        with connection.execute_wrapper(other_is_faster):
+            assert notify.send_due(NOW, 100) == 1
+        assert [message.to for message in mail.outbox] == [[IT]]
+        assert list(Letter.objects.filter(claim="other").values_list("address", "sent_at")) == [(maren.email, None)]
+
     def test_nothing_is_begun_after_the_time_is_over(self, company: Company) -> None:
         refuse(connect(company))
         notify.write_due(NOW)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mistakes import credentials, plan, reading, roster, security, signin, sync
+from tests.mistakes import credentials, notify, plan, reading, roster, security, signin, sync
 from tests.mistakes.guards import guards
 from tests.mistakes.row import Mistake, Patch
 
@@ -14,6 +14,7 @@ ALL: tuple[Mistake, ...] = (
     *signin.MISTAKES,
     *security.MISTAKES,
     *credentials.MISTAKES,
+    *notify.MISTAKES,
     *guards(),
 )
 
