@@ -215,7 +215,7 @@ class SyncChangeAdmin(RecordAdmin):
     search_fields = ("name", "email", "group_name", "object_id")
     fields = (
         *("run", "at", "outcome", "kind", "situation", "name", "email", "object_id", "group_name", "before", "after"),
-        *("because", "cause", "question", "approved"),
+        *("because", "cause", "question", "approved", "decided_by"),
     )
     list_select_related = ("run",)
 

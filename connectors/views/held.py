@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from connectors.models import Connector
-from connectors.states import ChangeKind, HoldCause
+from connectors.states import ChangeKind, HoldCause, Situation
 from connectors.views.pages import find, tabs
 from connectors.views.runs import without_page
 from connectors.views.telling import Line, tell_line
@@ -26,7 +26,7 @@ from connectors.views.waiting import (
     lines_of,
     sum_of,
 )
-from connectors.views.ways import ACTS, Way, meanwhile, question_of, ways_of, what_happened
+from connectors.views.ways import ACTS, HEADINGS, Way, meanwhile, question_of, ways_of, what_happened
 from tenants.portals import Place, place_page
 from tenants.roles import Can
 from tenants.sheets import sheet
@@ -57,13 +57,13 @@ def held(request: HttpRequest, place: Place, connector_id: int) -> HttpResponse:
             (one, _url(place, row, one.section), one is crowd) for one in found.values() if one.number or one.decided
         ],
         "question": question_of(crowd),
-        "happened": what_happened(crowd),
+        "happened": what_happened(crowd, row.in_scope),
         "meanwhile": meanwhile(crowd),
-        "cause": CAUSES[section].label if section in CAUSES else "",
+        "cause": "" if section in (Section.EMPTY, Section.ADDRESSES) else CAUSES[section].label,
         "sum": sum_of(crowd, place, row, timezone.now()),
         "may_decide": may_decide,
         "ways": [(way, f"{base}&act={way.act}") for way in ways if way.bullets] if may_decide else [],
-        "people": [_waiting(line, place, row) for line in page],
+        "heaps": _heaps([_waiting(line, place, row) for line in page], crowd),
         "found": page,
         "query": without_page(request),
         "chosen": choice,
@@ -108,6 +108,16 @@ def _waiting(row: Any, place: Place, connector: Connector) -> Waiting:
         user.last_login if user is not None else None,
         place.url("held-who", connector_id=connector.pk, person=row.object_id) if single else "",
     )
+
+
+def _heaps(people: list[Waiting], crowd: Crowd) -> list[tuple[str, list[Waiting]]]:
+    """Return people under the situation they are in; without headings where there is but one."""
+    if len(crowd.situations) < 2 or crowd.section not in ACTS:
+        return [("", people)] if people else []
+    heaps: dict[str, list[Waiting]] = {}
+    for one in people:
+        heaps.setdefault(HEADINGS[Situation(one.line.row.situation)], []).append(one)
+    return list(heaps.items())
 
 
 def ways_for(place: Place, section: Section, undecided: QuerySet[Any]) -> list[Way]:

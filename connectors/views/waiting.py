@@ -13,6 +13,7 @@ from django.db.models.functions import Cast, Coalesce
 from django.http import QueryDict
 
 from connectors.decisions import Hold
+from connectors.entra import is_guid
 from connectors.models import Connector, SyncChange
 from connectors.plan import Limits
 from connectors.plan.brake import most_that_may_join, most_that_may_leave
@@ -81,7 +82,7 @@ def questions(place: Place, row: Connector) -> QuerySet[Any]:
     )
     return (
         place.access.of(SyncChange)
-        .filter(run=row.findings_id, outcome=Outcome.SKIPPED, question=True)
+        .filter(run=row.findings_id, connector__removed_at=None, outcome=Outcome.SKIPPED, question=True)
         .annotate(ruled_by=Subquery(answers.values("by")[:1]), ruled_as=Subquery(answers.values("kind")[:1]))
     )
 
@@ -162,7 +163,7 @@ class Choice:
 def choice_of(words: QueryDict, section: Section) -> Choice:
     """Return which people the words of an address mean; what it does not know is passed over."""
     kind = words.get("kind", "")
-    ticked = tuple(dict.fromkeys(one.lower()[:36] for one in words.getlist("p")))[:MOST_TICKED]
+    ticked = tuple(dict.fromkeys(one.lower() for one in words.getlist("p") if is_guid(one)))[:MOST_TICKED]
     return Choice(
         section,
         words.get("q", "").strip().replace("\x00", "")[:LONGEST_WORD],

@@ -152,6 +152,16 @@ _HAPPENED = {
 }
 
 
+HEADINGS = {
+    Situation.REMOVED: "Removed from the sync group",
+    Situation.DISABLED: "Disabled in Microsoft Entra",
+    Situation.DELETED: "Deleted from the directory",
+    Situation.NEW: "New in the sync group",
+    Situation.RETURNED: "Back in the sync group",
+}
+"""How people are headed on a list that holds several situations."""
+
+
 def verb_of(kinds: Iterable[ChangeKind]) -> str:
     """Return the verb of what does all of these, capitalised."""
     verbs = sorted({_VERBS[kind] for kind in kinds if kind in _VERBS}, key=list(_VERBS.values()).index)
@@ -178,14 +188,16 @@ def question_of(crowd: Crowd) -> str:
     return f"{verb_of(crowd.kinds)} {accounts(number)}?"
 
 
-def what_happened(crowd: Crowd) -> str:
-    """Say in one sentence what led to a section."""
+def what_happened(crowd: Crowd, in_scope: int) -> str:
+    """Say what led to a section; `in_scope` is how many people are in the sync group now."""
     parts = [
         sentences[number != 1].format(f"{number:,}")
         for situation, sentences in _HAPPENED.items()
         if (number := crowd.situations.get(situation, 0))
     ]
     if crowd.section is Section.EMPTY and parts:
+        if in_scope:
+            return "Nobody was in the sync group when these were held. Who is in it again is not among them."
         return "Nobody is in the sync group. Either it was emptied by mistake, or everybody left."
     if crowd.section not in ACTS or not parts:
         return ""

@@ -102,6 +102,8 @@ def test_the_list_says_who_since_when_why_and_what_happens_meanwhile(connector: 
         "Person 0",
         "Active becomes Disabled",
         "Never",
+        "Disabled in Microsoft Entra Person 44",
+        "Removed from the sync group Person 0",
         "Removed . Rule: disable.",
         "46 people",
     ):
@@ -154,6 +156,8 @@ def test_one_section_is_shown_at_a_time_and_all_are_counted(connector: Connector
         of: visitor.reads(held(connector, f"?of={of}")) for of in ("empty", "joining", "administrators", "addresses")
     }
     assert "Nobody is in the sync group. Either it was emptied by mistake, or everybody left." in said["empty"]
+    Connector.objects.filter(pk=connector.pk).update(in_scope=7)
+    assert "Nobody was in the sync group when these were held." in visitor.reads(held(connector, "?of=empty"))
     assert "2 accounts are deleted, and can be restored for 30 days." in said["empty"]
     for words in (
         "Create 14 accounts?",
@@ -263,7 +267,7 @@ def test_all_are_approved_and_the_run_that_does_it_is_awaited(connector: Connect
 
 def test_those_ticked_are_approved_and_no_others(connector: Connector, visitor: Visitor) -> None:
     ids = hold(connector, range(6))
-    place = decide(connector, f"of=leaving&ticked=1&act=approve&p={ids[1]}&p={ids[4].upper()}")
+    place = decide(connector, f"of=leaving&ticked=1&act=approve&p={ids[1]}&p={ids[4].upper()}&p=x%00&p={ids[1]}")
     assert "Disable exactly these 2" in visitor.reads(place)
     send(visitor, place)
     assert decided(connector, MarkKind.APPROVED) == {ids[1], ids[4]}
@@ -390,6 +394,16 @@ def test_a_page_that_cannot_be_put_together_again_is_refused_without_a_differenc
     assert ("Somebody decided, or a run found something else." in said, "Not on it any more" in said) == (True, False)
 
 
+def test_who_was_decided_about_before_the_page_is_no_difference(connector: Connector, maren: Visitor) -> None:
+    hold(connector, range(5))
+    decisions.approve(connector, [(person_id(4), ChangeKind.DISABLE)], actor="Somebody else")
+    place = decide(connector, "of=leaving&act=approve")
+    page = maren.get(place)
+    approve_one(connector)
+    said = text_of(send(maren, place, page))
+    assert ("Not on it any more, 1: Person 0" in said, "Person 4" in said) == (True, False)
+
+
 def test_who_was_ticked_and_waits_no_more_is_said_at_once(connector: Connector, maren: Visitor) -> None:
     ids = hold(connector, range(4))
     approve_one(connector)
@@ -397,14 +411,16 @@ def test_who_was_ticked_and_waits_no_more_is_said_at_once(connector: Connector, 
     assert "1 of those you ticked does not wait for this any more." in maren.reads(place)
 
 
-def test_a_removed_connector_decides_nothing(connector: Connector, maren: Visitor) -> None:
+def test_a_removed_connector_decides_nothing_and_asks_nothing(connector: Connector, maren: Visitor) -> None:
     hold(connector, range(4))
+    ask_about_address(connector, 9)
     place = decide(connector, "of=leaving&act=approve")
     page = maren.get(place)
     connector.status, connector.secret = "removed", None
     connector.removed_at = connector.status_since
     connector.save()
     assert "This connector was removed" in maren.told(send(maren, place, page))
+    assert "Nothing is held" in maren.reads(held(connector, "?of=addresses"))
 
 
 def test_a_person_who_cannot_be_kept_any_more_refuses_all(connector: Connector, maren: Visitor) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mistakes import credentials, notify, plan, reading, roster, security, signin, sync
+from tests.mistakes import credentials, deciding, notify, plan, reading, roster, security, signin, sync
 from tests.mistakes.guards import guards
 from tests.mistakes.row import Mistake, Patch
 
@@ -15,6 +15,7 @@ ALL: tuple[Mistake, ...] = (
     *security.MISTAKES,
     *credentials.MISTAKES,
     *notify.MISTAKES,
+    *deciding.MISTAKES,
     *guards(),
 )
 
