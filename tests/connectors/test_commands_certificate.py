@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from connectors import lifecycle
-from connectors.entra import make_pair, read_certificate
+from connectors.entra import forget_tokens, make_pair, read_certificate
 from connectors.models import Connector
 from connectors.states import ConnectorStatus
 from tenants.models import AuditEntry
@@ -166,3 +166,20 @@ def test_what_is_not_made_leaves_no_file(stage: Stage, file: Path) -> None:
         "This connector was removed."
     )
     assert not file.exists()
+
+
+def test_a_transcript_holds_neither_the_key_nor_an_assertion(stage: Stage, file: Path) -> None:
+    number = stage.connector.pk
+    manage("connector", "certificate", number, "--out", file)
+    stage.tenant.add_certificate(stage.app.client_id, file.read_text())
+    assert manage("connector", "use-certificate", number).code == 0
+    forget_tokens()
+    transcript = file.parent / "transcript.txt"
+    assert manage("connector", "check", number, "--transcript", transcript).code == 0
+    text = transcript.read_text()
+    assert "/oauth2/v2.0/token" in text
+    row = stage.refreshed()
+    assert row.private_key is not None
+    lines = [line for line in row.private_key.reveal().splitlines() if not line.startswith("-----")]
+    assert len(lines) > 20
+    assert [word for word in [*lines, "eyJ", "client_assertion="] if word in text] == []
