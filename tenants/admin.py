@@ -44,7 +44,7 @@ from tenants.roles import Can
 from tenants.roster import ACTS, Act, Refused, perform
 from tenants.signin.again import FORM_SECONDS, again_url, keep_choice, recently_confirmed
 from tenants.states import AccountStatus
-from tenants.views import activity
+from tenants.views import activity, staff
 
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Any]
@@ -238,10 +238,10 @@ class PartnerAdmin(TenantScopedAdmin):
 
 @admin.register(StaffMembership, site=site)
 class StaffMembershipAdmin(TenantScopedAdmin):
-    list_display = ("user", "role", "partner")
-    list_filter = ("role", ("partner", admin.RelatedOnlyFieldListFilter))
     list_select_related = ("user", "partner")
-    search_fields = ("user__name", "user__email")
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return staff.members(request)
 
 
 @admin.register(Company, site=site)
@@ -433,3 +433,5 @@ class AuditEntryAdmin(RecordAdmin):
 
 
 site.add_page("activity.csv", activity.partner_csv, "activity-csv")
+site.add_page("staff/invite/", staff.invite, "staff-invite")
+site.add_page("staff/<int:membership_id>/", staff.member, "staff-member")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from django import forms
 from django.core.validators import EmailValidator
 
-from tenants.models import Company
+from tenants.models import Company, Partner
+from tenants.roles import STAFF_ROLES, Role
 from tenants.states import AccountRole, EventKind
 from tenants.subscriptions import Wish
 
@@ -147,3 +148,36 @@ class CompanySettingsForm(PortalForm):
     def changes(self) -> dict[str, Any]:
         """Return the settings that were changed, with their new values."""
         return {name: self.cleaned_data[name] for name in self.changed_data}
+
+
+class InviteStaffForm(PortalForm):
+    """Take whom to invite to the staff of which partner, as what; the operation judges it."""
+
+    partner_id = forms.ChoiceField(label="Partner")
+    name = forms.CharField(max_length=400, label="Name", help_text="As colleagues call them.")
+    email = forms.CharField(
+        max_length=320,
+        label="Email",
+        widget=forms.EmailInput,
+        help_text="The invitation goes there, and they sign in with it.",
+    )
+    role = forms.ChoiceField(
+        label="Role",
+        choices=[(role.value, role.label) for role in STAFF_ROLES],
+        initial=Role.PARTNER_TECHNICIAN.value,
+    )
+
+    def __init__(self, *args: Any, partners: Sequence[Partner], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._partners = {str(partner.pk): partner for partner in partners}
+        choice = self.fields["partner_id"]
+        if len(partners) == 1 or not isinstance(choice, forms.ChoiceField):
+            del self.fields["partner_id"]
+        else:
+            choice.choices = [(key, one.name) for key, one in self._partners.items()]
+
+    @property
+    def partner(self) -> Partner:
+        """Return the partner that was chosen, or the only one there is."""
+        chosen: str = self.cleaned_data.get("partner_id", "")
+        return self._partners[chosen] if chosen else next(iter(self._partners.values()))

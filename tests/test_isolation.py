@@ -204,6 +204,7 @@ def who_manages_staff(answer: int | str) -> dict[Standing, int | str]:
     }
 
 
+THE_STAFF = "/partner/tenants/staffmembership/"
 NOTIFICATIONS_OF_OTHERS = who_manages_staff(200)
 NOTIFICATIONS_SAVED = who_manages_staff("/partner/notifications/")
 
@@ -322,7 +323,11 @@ EXPECTATIONS: dict[str, Expected] = {
     "admin:tenants_account_changelist": Expected(STAFF_OK, ACCOUNTS_ENDED, ACCOUNTS_LEFT_ALONE),
     **model_pages("tenants.group"),
     **model_pages("tenants.groupmembership"),
-    **model_pages("tenants.staffmembership"),
+    **model_pages("tenants.staffmembership", posted=STAFF_405),
+    "admin:staff-invite": Expected(partner_portal(200, 200, 403, 403, 200), partner_portal(422, 422, 403, 403, 422)),
+    "admin:staff-member": Expected(
+        partner_portal(200, 200, 403, 403, 404), partner_portal(THE_STAFF, THE_STAFF, 403, 403, 404)
+    ),
     **model_pages("tenants.auditentry", posted=STAFF_405),
     "admin:activity-csv": Expected(STAFF_OK, STAFF_405),
     **model_pages("connectors.connector", posted=CONNECTORS_ACTED_ON),
@@ -426,6 +431,7 @@ POSTED: dict[str, Callable[[Tenant], dict[str, Any]]] = {
         "action": "pause",
         "selected": [tenant.row("connectors.connector").pk],
     },
+    "admin:staff-member": lambda tenant: {"act": "remove"},
     "notifications-of": lambda tenant: {"kinds": ["held"], "scope": "chosen", "chosen": [tenant.company.pk]},
     "admin:tenants_company_change": lambda tenant: {"name": "Taken over", "licences": "1"},
     "admin:tenants_company_add": lambda tenant: {"name": "Planted", "partner": tenant.company.partner_id},

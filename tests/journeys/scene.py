@@ -102,5 +102,6 @@ def playing(origin: str) -> Iterator[Scene]:
 SABLE = "Sable Street Brewing"
 BRIGHTWATER = "Brightwater Logistics"
 MAREN = "maren@harbourridge.example"
+TOMASZ = "tomasz@harbourridge.example"
 AMARA = "amara.okafor@brightwater.example"
 DELIA = "delia@sablestreet.example"

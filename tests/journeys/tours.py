@@ -18,7 +18,7 @@ from tests.entra_emulator import people
 from tests.journeys import mails
 from tests.journeys.browsing import Visitor
 from tests.journeys.fleet_tour import fleet
-from tests.journeys.scene import AMARA, BRIGHTWATER, DELIA, MAREN, SABLE, Scene
+from tests.journeys.scene import AMARA, BRIGHTWATER, DELIA, MAREN, SABLE, TOMASZ, Scene
 
 DAY = timedelta(days=1)
 LOOSENED = (
@@ -128,6 +128,8 @@ def partner_portal(scene: Scene, newcomer: Newcomer) -> Iterator[Stop]:
         ("runs", reverse("admin:connectors_syncrun_changelist")),
         ("run", reverse("admin:connectors_syncrun_change", args=[run.pk])),
         ("staff", reverse("admin:tenants_staffmembership_changelist")),
+        ("staff-invite", reverse("admin:staff-invite")),
+        ("staff-member", reverse("admin:staff-member", args=[StaffMembership.objects.get(user__email=TOMASZ).pk])),
         ("activity", reverse("admin:tenants_auditentry_changelist")),
     ):
         visitor.open(path)
