@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -276,8 +277,23 @@ def test_the_connector_that_was_installed_since_keeps_them(wronged: Stage) -> No
 
 
 def test_a_run_that_is_planning_plans_anew(wronged: Stage) -> None:
+    lifecycle.save_rules(wronged.connector, actions={Situation.REMOVED: Action.DELETE}, actor=ACTOR)
+    Connector.objects.update(destructive_floor=1_000, half_floor=1_000)
+    acted: list[SyncRun] = []
+
+    def quicker_than_the_run(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        result = execute(sql, params, many, context)
+        # The roster has just been read: the run is about to delete everybody.
+        if "connectors_syncchange" in sql and sql.startswith("SELECT") and not acted:
+            acted.append(bad_run(wronged))
+            put_right(wronged)
+        return result
+
     before = wronged.refreshed().settings_revision
-    put_right(wronged)
+    with connection.execute_wrapper(quicker_than_the_run):
+        wronged.run()
+    assert len(acted) == 1
+    assert set(wronged.statuses().values()) == {"active"}
     assert wronged.refreshed().settings_revision == before + 1
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mistakes import credentials, deciding, notify, plan, reading, roster, security, signin, sync
+from tests.mistakes import credentials, deciding, life, notify, plan, reading, roster, security, signin, sync
 from tests.mistakes.guards import guards
 from tests.mistakes.row import Mistake, Patch
 
@@ -11,6 +11,7 @@ ALL: tuple[Mistake, ...] = (
     *plan.MISTAKES,
     *sync.MISTAKES,
     *roster.MISTAKES,
+    *life.MISTAKES,
     *signin.MISTAKES,
     *security.MISTAKES,
     *credentials.MISTAKES,
