@@ -39,9 +39,9 @@ def users(request: HttpRequest, place: Place) -> HttpResponse:
     if request.method == "POST":
         place.access.require(Can.MANAGE_ACCOUNTS)
         return _act(request, place, rows)
-    if request.GET.get("chosen") and (kept := kept_choice(request, place.access.company.pk)):
+    if request.GET.get("chosen") and (kept := _these(place, kept_choice(request, place.access.company.pk))):
         place.access.require(Can.MANAGE_ACCOUNTS)
-        return _ask(request, place, _these(place, kept))
+        return _ask(request, place, kept)
     found = Paginator(_with_their_groups(place, rows), PAGE).get_page(request.GET.get("page"))
     context = {
         "found": found,

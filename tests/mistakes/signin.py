@@ -117,6 +117,22 @@ MISTAKES: tuple[Mistake, ...] = (
     ),
     mistake(
         0,
+        "an account is deleted by whoever finds the session open",
+        "tenants/views/people.py",
+        "    if act in ASKS_AGAIN and not recently_confirmed(request, FORM_SECONDS):\n",
+        "    if False:\n",
+        ("tests/tenants/test_pages.py",),
+    ),
+    mistake(
+        0,
+        "an account is deleted from the plain list by whoever finds the session open",
+        "tenants/admin.py",
+        "        if act in ASKS_FIRST and not recently_confirmed(request, FORM_SECONDS):\n",
+        "        if False:\n",
+        ("tests/tenants/test_admin.py",),
+    ),
+    mistake(
+        0,
         "an invitation's link works twice",
         "tenants/invitations.py",
         "    return found if found is not None and _waits_for_owner(found) else None\n",
