@@ -48,7 +48,7 @@ def again_url(path: str) -> str:
 def keep_choice(request: HttpRequest, company_id: int, account_ids: list[int]) -> None:
     """Keep whom somebody has chosen while they are asked who they are: too many for an address."""
     request.session[_CHOICE] = {"company": company_id, "accounts": account_ids}
-    messages.warning(request, "Nothing has been done yet: we had to ask again who you are. Press the button again.")
+    messages.warning(request, "Nothing has been done yet: say first who you are, then press the button again.")
 
 
 def kept_choice(request: HttpRequest, company_id: int) -> list[int]:

@@ -19,6 +19,7 @@ from tests.journeys import mails
 from tests.journeys.browsing import Visitor
 from tests.journeys.fleet_tour import fleet
 from tests.journeys.scene import AMARA, BRIGHTWATER, DELIA, MAREN, SABLE, TOMASZ, Scene
+from tests.world import PASSWORD
 
 DAY = timedelta(days=1)
 LOOSENED = (
@@ -66,8 +67,7 @@ def own_pages(scene: Scene, newcomer: Newcomer) -> Iterator[Stop]:
     for name, path in (
         ("own-account", reverse("own_account")),
         ("own-second-factor", reverse("mfa_index")),
-        ("own-authenticator", reverse("mfa_activate_totp")),
-        ("own-passkey", reverse("mfa_add_webauthn")),
+        ("own-confirm", reverse("mfa_activate_totp")),
         ("own-password", reverse("account_change_password")),
         ("own-microsoft", reverse("socialaccount_connections")),
         ("own-sessions", reverse("usersessions_list")),
@@ -75,6 +75,12 @@ def own_pages(scene: Scene, newcomer: Newcomer) -> Iterator[Stop]:
     ):
         visitor.open(path)
         yield name, visitor
+    visitor.open(reverse("mfa_activate_totp"))
+    visitor.page.get_by_label("Password").fill(PASSWORD)
+    visitor.press("Confirm")
+    yield "own-authenticator", visitor
+    visitor.open(reverse("mfa_add_webauthn"))
+    yield "own-passkey", visitor
     visitor.open(reverse("partner:users", args=[scene.company(SABLE).slug]), status=404)
     yield "own-error-404", visitor
 

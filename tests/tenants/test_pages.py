@@ -124,7 +124,7 @@ def test_what_takes_an_account_away_is_for_who_has_just_said_who_they_are(compan
     confirm_again(client)
     page = words(client.get(f"{users}?chosen=1"))
     assert "1 person: what shall happen?" in page
-    assert "Nothing has been done yet: we had to ask again who you are." in page
+    assert "Nothing has been done yet: say first who you are, then press the button again." in page
     assert client.post(users, {"ids": str(ada.pk), "act": act}).headers["Location"] == users
     assert Account.objects.get(pk=ada.pk).status != AccountStatus.ACTIVE
     assert "what shall happen?" not in words(client.get(f"{users}?chosen=1"))
