@@ -130,6 +130,28 @@ def test_who_resumes_or_sets_another_end_is_not_overtaken(stage: Stage) -> None:
     assert stage.refreshed().paused_until is None
 
 
+@pytest.mark.parametrize("later", [False, True])
+def test_a_person_who_acts_in_that_moment_is_not_overtaken(stage: Stage, later: bool) -> None:
+    """Between finding a pause that is over and locking its row, somebody resumes it, or sets a later end."""
+    until = in_hours(1)
+    pause(stage, until=until)
+    acted = []
+
+    def first(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if not acted and '"connectors_connector"."id" = ' in sql and '"connectors_connector"."lease_token"' in sql:
+            acted.append(True)
+            if later:
+                lifecycle.pause(stage.connector, until=until + timedelta(hours=1), actor="Maren")
+            else:
+                lifecycle.resume(stage.connector, actor="Maren")
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(first):
+        assert schedule.end_pauses(until) == 0
+    assert (len(acted), state(stage)) == (1, (True, False, 0) if later else (False, True, 1))
+    assert AuditEntry.objects.filter(action="connector.pause_ended").count() == 0
+
+
 def test_what_is_told_anew_replaces_what_was_told_and_nothing_told_changes_nothing(stage: Stage) -> None:
     since = pause(stage, reason="Migration").paused_at
     lifecycle.pause(stage.connector, reason="", actor="Somebody else")

@@ -118,6 +118,14 @@ MISTAKES: tuple[Mistake, ...] = (
     ),
     mistake(
         0,
+        "a pause to which a person just gave a later end is ended",
+        PAUSES,
+        "locked.filter(pk=pk, paused_until__lte=now)",
+        "locked.filter(pk=pk)",
+        (f"{_PAUSES}::test_a_person_who_acts_in_that_moment_is_not_overtaken",),
+    ),
+    mistake(
+        0,
         "one pause that cannot be ended keeps the others paused",
         PAUSES,
         "        except Exception:\n            logger.exception(",
