@@ -18,7 +18,7 @@ class Kind(Labelled):
     """Name what an entry is about; which of them, says the beginning of its action's code."""
 
     ACCOUNTS = "accounts", "Accounts and sign-in"
-    CONNECTORS = "connectors", "Connectors and decisions"
+    CONNECTORS = "connectors", "Connectors, decisions and mails"
     RUNS = "runs", "Runs that changed something"
     COMPANIES = "companies", "Companies and licences"
     STAFF = "staff", "Staff and partners"
@@ -27,7 +27,7 @@ class Kind(Labelled):
 _RUN = Q(action="connector.synchronised")
 _OF_KIND = {
     Kind.ACCOUNTS: Q(action__startswith="account.") | Q(action__startswith="login."),
-    Kind.CONNECTORS: Q(action__startswith="connector.") & ~_RUN,
+    Kind.CONNECTORS: Q(action__startswith="connector.") & ~_RUN | Q(action__startswith="mail."),
     Kind.RUNS: _RUN,
     Kind.COMPANIES: Q(action__startswith="company."),
     Kind.STAFF: Q(action__startswith="staff.")

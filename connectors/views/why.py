@@ -179,16 +179,19 @@ def _candidates(place: Place, connectors: list[Connector], text: str) -> tuple[l
         rows = rows.filter(Q(email__icontains=word) | Q(first_name__icontains=word) | Q(last_name__icontains=word))
     accounts = list(rows.order_by("last_name", "first_name", "email", "pk")[: LISTED + 1])
     found: list[Candidate] = []
-    owned = {(one.directory_tenant_id, one.directory_object_id): one for one in accounts if one.directory_object_id}
+    # The directory may call somebody by another name or address than their account.
+    theirs = _accounts(place).filter(directory_object_id__in=[person.object_id for _, person in people])
+    identified = [*theirs.order_by("-status", "pk"), *accounts]
+    owned = {(one.directory_tenant_id, one.directory_object_id): one for one in identified if one.directory_object_id}
     by_address = {one.email.lower(): one for one in accounts if not one.directory_object_id}
     used: set[int] = set()
     for row, person in people:
         account = owned.get((row.tenant_id, person.object_id)) or _of_address(by_address, person, used)
         used |= {account.pk} if account is not None else set()
         what = account.get_status_display() if account is not None else "No account"
-        theirs = account if account is not None and account.directory_object_id else None
+        own = account if account is not None and account.directory_object_id else None
         email = person.mail or person.user_principal_name
-        found.append(Candidate(person.name, email, what, row, person.object_id, theirs))
+        found.append(Candidate(person.name, email, what, row, person.object_id, own))
     for account in accounts:
         if account.pk not in used:
             keeper = _keeper(account, connectors)

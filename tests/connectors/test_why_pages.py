@@ -291,6 +291,15 @@ def test_several_people_who_fit_are_offered_and_each_link_leads_to_one(stage: St
     ]
 
 
+def test_who_is_called_otherwise_in_the_directory_is_one_person_in_the_list(stage: Stage) -> None:
+    stage.run()
+    stage.tenant.update_user(stage.people["ada"].id, mail="countess@brightwater.example", display_name="Countess King")
+    stage.tenant.add_user("Countess Other", mail="other@brightwater.example")
+    page = text_of(Visitor(stage, "partner").get("why/?q=countess", headers=HX))
+    assert "Countess King countess@brightwater.example Active" in page
+    assert "Countess Other other@brightwater.example No account" in page
+
+
 def test_an_account_is_asked_about_by_its_number(stage: Stage) -> None:
     stage.run()
     visitor = Visitor(stage, "partner")

@@ -10,7 +10,7 @@ from django.db import IntegrityError, connection, transaction
 from tenants.audit import Action, declared_actions, record, sentence_of
 from tenants.companies import change_company, create_company, create_partner, rename_partner
 from tenants.models import AuditEntry, Company, Partner, StaffMembership, User
-from tenants.roster import Act, create_account, perform
+from tenants.roster import Act, Pasted, create_account, create_accounts, perform
 from tenants.states import AccountRole, AccountStatus
 from tenants.subscriptions import subscribe
 from tests.world import make_account, make_company, make_operator, make_partner, make_staff
@@ -28,6 +28,10 @@ EMITTED: dict[str, Callable[[Company, User], object]] = {
     "account.enabled": _act(Act.ENABLE, AccountStatus.DISABLED),
     "account.disabled": _act(Act.DISABLE),
     "account.deleted": _act(Act.DELETE),
+    "account.purged": _act(Act.PURGE, AccountStatus.DELETED),
+    "account.created_together": lambda company, actor: create_accounts(
+        company, [Pasted(1, "Ngozi", "Eze", "ngozi@x.example"), Pasted(2, "Ada", "Eze", "ada@x.example")], actor=actor
+    ),
     "account.restored": _act(Act.RESTORE, AccountStatus.DELETED),
     "account.converted": _act(Act.CONVERT, claimed=True),
     "account.made_admin": _act(Act.MAKE_ADMIN),
