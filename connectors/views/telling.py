@@ -101,8 +101,8 @@ class Phase:
 
 
 def phases_of(run: SyncRun, kept_days: int) -> list[Phase]:
-    """Return the phases of a run with their times; [] for many runs in one line."""
-    if run.times > 1:
+    """Return the phases of a run with their times; [] for many runs in one line, and where nothing was read."""
+    if run.times > 1 or run.trigger == RunTrigger.PUT_RIGHT:
         return []
     people = f"{run.in_scope:,} {'person' if run.in_scope == 1 else 'people'} in the sync group"
     if run.state == RunState.RUNNING:

@@ -367,6 +367,9 @@ def test_the_page_shows_who_comes_back_and_does_exactly_that(portal: str, db: No
     told = visitor.told(visitor.post(f"runs/{row.pk}/put-right/", {"seen": hidden(page, "seen")}))
     assert f"The run is put right: {free} enabled." in told
     assert "Puts right what the run of" in told
+    # Nothing was read or braked, so no page says so.
+    assert "Held nothing" not in told
+    assert "Held nothing" in visitor.reads(f"runs/{row.pk}/")
     assert "Nobody can be brought back" in visitor.reads(f"runs/{row.pk}/put-right/")
     assert "Nobody can be brought back" in visitor.told(visitor.post(f"runs/{row.pk}/put-right/", {"seen": ""}))
 
