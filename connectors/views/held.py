@@ -77,6 +77,7 @@ def held(request: HttpRequest, place: Place, connector_id: int) -> HttpResponse:
         "awaited_url": place.url("run-awaited", connector_id=row.pk),
         "rules_url": place.url("brake", connector_id=row.pk) if row.live and may_decide else "",
         "findings_url": place.url("run", run_id=row.findings_id) if row.findings_id else "",
+        "why_url": place.url("connector-why", connector_id=row.pk),
         "tabs_of_connector": tabs(place, row, "held"),
     }
     return place.render(request, "connectors/held.html", context, at="connectors")

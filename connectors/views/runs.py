@@ -125,7 +125,7 @@ def run(request: HttpRequest, place: Place, run_id: int) -> HttpResponse:
         .values_list("outcome", "kind", "decided_by")
         .annotate(number=Count("pk"))
     )
-    page = Paginator(lines, LINES_A_PAGE).get_page(request.GET.get("page"))
+    page = Paginator(lines.select_related("account"), LINES_A_PAGE).get_page(request.GET.get("page"))
     running = row.state == RunState.RUNNING
     tone, icon, label = state_of(row)
     context = {
@@ -153,6 +153,7 @@ def run(request: HttpRequest, place: Place, run_id: int) -> HttpResponse:
         "csv_url": place.url("run-csv", run_id=row.pk),
         "held_url": place.url("held", connector_id=row.connector_id),
         "put_right_url": put_right_url(place, row),
+        "why_url": place.url("connector-why", connector_id=row.connector_id),
         "connector": row.connector,
         "connector_url": place.url("connector", connector_id=row.connector_id),
         "tabs_of_connector": tabs(place, row.connector, "runs"),

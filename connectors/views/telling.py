@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from django.db.models import Case, IntegerField, Value, When
 
@@ -262,6 +263,17 @@ class Line:
     label: str
     lead: str
     because: str
+
+    @property
+    def why(self) -> str:
+        """Return the words that “Why?” finds this person by; '' where the line is about no person."""
+        account = self.row.account
+        if account is not None and account.purged_at is None:
+            return urlencode({"account": account.pk})
+        if self.row.object_id and self.row.kind not in GROUP_KINDS:
+            return urlencode({"person": self.row.object_id})
+        word = self.row.email or (self.row.name if self.row.kind not in GROUP_KINDS else "")
+        return urlencode({"q": word}) if word else ""
 
 
 def tell_lines(rows: Iterable[SyncChange]) -> list[Line]:

@@ -30,7 +30,7 @@ from tests.connectors.portal_visit import Visitor
 from tests.connectors.wizard_scene import hidden, text_of
 from tests.entra_emulator import Emulator
 from tests.stage import Stage
-from tests.world import make_account
+from tests.world import make_account, make_company
 
 pytestmark = pytest.mark.django_db
 
@@ -234,6 +234,27 @@ def test_attention_leads_to_the_list(connector: Connector, visitor: Visitor) -> 
     address = f'href="{visitor.before}connectors/{connector.pk}/held/"'
     for page in ("connectors/", f"connectors/{connector.pk}/", f"runs/{connector.findings_id}/"):
         assert address in visitor.get(page).content.decode(), page
+
+
+def test_another_companys_connector_is_not_reached_by_its_number(connector: Connector) -> None:
+    hold(connector, range(4))
+    person, _ = ask_about_address(connector, 9)
+    for portal in ("partner", "business"):
+        other = Visitor(make_company(connector.company.partner, f"Sable {portal}"), portal)
+        other.says_who()
+        for place in (
+            held(connector),
+            f"connectors/{connector.pk}/held/csv/?of=leaving",
+            decide(connector, "of=leaving&act=approve"),
+            held(connector, f"{person}/"),
+            f"connectors/{connector.pk}/runs/",
+            f"connectors/{connector.pk}/runs/awaited/?after=0",
+            f"runs/{connector.findings_id}/",
+            f"runs/{connector.findings_id}/csv/",
+        ):
+            assert other.get(place).status_code == 404, place
+        sent = other.post(decide(connector, "of=leaving&act=approve"), {"seen": "x"})
+        assert (sent.status_code, decided(connector, MarkKind.APPROVED)) == (404, set())
 
 
 # Deciding about many

@@ -21,10 +21,13 @@ from connectors.states import (
     SkipReason,
 )
 from connectors.views.telling import reason_of, state_of, tell_line
+from tenants.models import Account
 from tenants.roles import Role
+from tenants.states import AccountStatus
 from tests.connectors.held_scene import make_connector, make_line, make_run
 from tests.connectors.portal_visit import Visitor
 from tests.connectors.wizard_scene import text_of
+from tests.world import make_account
 
 pytestmark = pytest.mark.django_db
 
@@ -231,6 +234,24 @@ def test_findings_that_did_not_change_are_listed_by_an_earlier_run(connector: Co
     assert "an earlier run" not in maren.reads(f"runs/{first.pk}/")
 
 
+def test_people_lead_to_why_and_groups_do_not(connector: Connector, maren: Visitor) -> None:
+    run = busy_run(connector)
+    make_line(run, kind=ChangeKind.GROUP_RENAME, name="Dispatch", after="Dispatch")
+    account = make_account(connector.company)
+    make_line(run, kind=ChangeKind.RENAME, name="Ada", account=account, email=account.email)
+    person = "e0a0cf5c-7a3d-4e5b-9a41-2f5d8f6f0f1e"
+    make_line(run, Outcome.SKIPPED, name="Yard Tablet 3", object_id=person, cause=SkipReason.NO_EMAIL)
+    purged = make_account(connector.company, AccountStatus.DELETED)
+    Account.objects.filter(pk=purged.pk).update(email="", first_name="", last_name="", purged_at=timezone.now())
+    make_line(run, kind=ChangeKind.DELETE, name="Gone", account=purged, email="gone@brightwater.example")
+    page = maren.get(f"runs/{run.pk}/").content.decode()
+    why = f'href="{maren.before}connectors/{connector.pk}/why/?'
+    assert (f'{why}q=minh%40brightwater.example"' in page, f'{why}account={account.pk}"' in page) == (True, True)
+    assert (f'{why}person={person}"' in page, "q=Dispatch" in page) == (True, False)
+    assert (f'{why}q=gone%40brightwater.example"' in page, f"account={purged.pk}" in page) == (True, False)
+    assert maren.get(f"connectors/{connector.pk}/why/?account={account.pk}").status_code == 200
+
+
 # The list
 
 
@@ -267,8 +288,9 @@ def test_no_page_of_runs_costs_more_for_more_rows(connector: Connector, visitor:
     pages = [f"connectors/{connector.pk}/runs/", f"runs/{run.pk}/", f"runs/{run.pk}/csv/"]
     visitor.get(pages[0])
     before = {page: visitor.queries(page) for page in pages}
+    account = make_account(connector.company)
     for number in range(150):
-        make_line(run, kind=ChangeKind.CREATE, name=f"Person {number}", decided_by=f"Somebody {number % 3}")
+        make_line(run, kind=ChangeKind.CREATE, name=f"P {number}", decided_by=f"S {number % 3}", account=account)
     for _ in range(60):
         make_run(connector)
     assert {page: visitor.queries(page) for page in pages} == before
