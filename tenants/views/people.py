@@ -196,8 +196,14 @@ def new_user(request: HttpRequest, place: Place) -> HttpResponse:
 def groups(request: HttpRequest, place: Place) -> HttpResponse:
     """List a company's groups."""
     rows = place.access.groups.annotate(number=Count("memberships")).order_by("name", "pk")
+    word, by = request.GET.get("q", "").replace("\x00", "").strip(), request.GET.get("by", "")
+    if word:
+        rows = rows.filter(name__icontains=word)
+    if by in list(ManagedBy):
+        rows = rows.filter(managed_by=by)
     found: Page[Any] = Paginator(rows, PAGE).get_page(request.GET.get("page"))
-    return place.render(request, "tenants/groups.html", {"found": found, "query": ""}, at="groups")
+    context = {"found": found, "q": word, "by": by, "managers": list(ManagedBy), "query": _without_page(request)}
+    return place.render(request, "tenants/groups.html", context, at="groups")
 
 
 @require_GET

@@ -106,8 +106,8 @@ def test_the_page_says_which_rules_of_which_connector_would_change(scene: Scene)
 
 def test_what_it_would_do_is_what_the_next_run_does_otherwise(scene: Scene) -> None:
     said = scene.look(scene.rows[0], DELETES)
-    assert "Because of it, the next run would also 1 Deleted: Ada Lovelace" in said
-    assert "The next run would not do any more 1 Disabled: Ada Lovelace" in said
+    assert "New because of it 1 Deleted: Ada Lovelace" in said
+    assert "Not any more 1 Disabled: Ada Lovelace" in said
     assert "Grace" not in said
     assert "Nobody is concerned now." in scene.look(scene.rows[0], {"deleted": "nothing"})
     assert scene.saved() == ["disable", "disable"]

@@ -82,6 +82,24 @@ def test_a_group_shows_its_members_and_no_other_companys_is_found(company: Compa
     assert client.get(at(company, f"groups/{other.pk}/")).status_code == 404
 
 
+def test_groups_are_searched_and_filtered(company: Company) -> None:
+    make_group(company, "Dispatch")
+    identity = {"directory_tenant_id": "tenant", "directory_object_id": "drivers"}
+    make_group(company, "Drivers", managed_by=ManagedBy.AZURE_AD, **identity)
+    client = visitor(company)
+    found = {
+        query: [group.name for group in client.get(at(company, f"groups/{query}")).context["found"]]
+        for query in ("", "?q=disp", "?by=azure_ad", "?by=pb&q=dr", "?by=made-up&q=%00")
+    }
+    assert found == {
+        "": ["Dispatch", "Drivers"],
+        "?q=disp": ["Dispatch"],
+        "?by=azure_ad": ["Drivers"],
+        "?by=pb&q=dr": [],
+        "?by=made-up&q=%00": ["Dispatch", "Drivers"],
+    }
+
+
 def test_a_company_user_sees_the_own_account_alone(company: Company) -> None:
     own = make_account(company, first_name="Ada", last_name="Lovelace", claimed=True)
     make_account(company, first_name="Grace", last_name="Hopper")
