@@ -48,3 +48,40 @@ for (const form of document.querySelectorAll("form[data-ticks]")) {
   window.addEventListener("pageshow", tell);
   tell();
 }
+
+// A part that renews itself keeps what somebody is doing in it, and says aloud what is new.
+const nameOf = (it) =>
+  [it.tagName, it.id, it.name, it.value, it.getAttribute("href"), it.tagName === "SUMMARY" ? it.textContent.trim() : ""].join("|");
+const saidIn = (part) => [...part.querySelectorAll("[data-said]")].map((one) => one.dataset.said);
+let kept = null;
+
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const part = event.detail.target;
+  if (!part || !part.id) return;
+  kept = {
+    id: part.id,
+    focused: part.contains(document.activeElement) ? nameOf(document.activeElement) : "",
+    ticked: [...part.querySelectorAll("input[type=checkbox]:checked")].map(nameOf),
+    opened: [...part.querySelectorAll("details[open] > summary")].map(nameOf),
+    said: saidIn(part),
+  };
+});
+
+document.addEventListener("htmx:afterSettle", () => {
+  const part = kept && document.getElementById(kept.id);
+  if (!part) return;
+  for (const box of part.querySelectorAll("input[type=checkbox]")) {
+    if (kept.ticked.includes(nameOf(box))) box.checked = true;
+  }
+  for (const summary of part.querySelectorAll("details > summary")) {
+    if (kept.opened.includes(nameOf(summary))) summary.parentElement.open = true;
+  }
+  if (kept.focused && !part.contains(document.activeElement)) {
+    const same = [...part.querySelectorAll("a, button, input, select, summary")].find((it) => nameOf(it) === kept.focused);
+    if (same) same.focus({ preventScroll: true });
+  }
+  const fresh = saidIn(part).filter((text) => !kept.said.includes(text));
+  const aloud = document.querySelector("[data-aloud]");
+  if (aloud && fresh.length) aloud.textContent = fresh.join(". ");
+  kept = null;
+});
