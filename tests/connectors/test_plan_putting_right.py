@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from connectors.plan.putting_right import SETTLED, Loss, Obstacle, Remedy, remedy_for
 from connectors.states import DESTRUCTIVE, ChangeKind
 from tenants.states import AccountStatus, Hand, PendingReason
+from tests.conftest import ROOT
 
 DISABLE, DELETE = ChangeKind.DISABLE, ChangeKind.DELETE
 NOW_DISABLED: dict[str, Any] = {"status": AccountStatus.DISABLED, "disabled_by": Hand.CONNECTOR}
@@ -177,3 +178,11 @@ def test_everybody_is_accounted_for_and_what_comes_back_may(found: list[dict[str
         if obstacle in SETTLED
     )
     assert remedy_for(reversed(losses), free) == remedy
+
+
+def test_the_document_names_every_reason() -> None:
+    page = (ROOT / "docs" / "putting-right.md").read_text(encoding="utf-8")
+    shown = {
+        line.strip("| ").replace(" | ", " ").replace(" |", "") for line in page.splitlines() if line.startswith("| ")
+    }
+    assert {obstacle.label for obstacle in Obstacle} <= shown

@@ -10,6 +10,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from django_q.models import OrmQ
 
 from connectors import decisions, lifecycle
 from connectors.models import AccountLink, Connector, PersonMark, SyncChange, SyncRun
@@ -415,3 +416,13 @@ def test_a_run_that_took_nothing_is_not_offered(wronged: Stage) -> None:
 def test_thirty_days_later_nobody_is_restored(deleted: Stage) -> None:
     Account.objects.filter(status=AccountStatus.DELETED).update(restorable_until=timezone.now() - timedelta(seconds=1))
     assert set(left(deleted).values()) == {"too_late"}
+
+
+@pytest.mark.parametrize("state", [{"status": ConnectorStatus.UNAUTHORIZED}, {"paused_at": timezone.now()}], ids=str)
+def test_a_connector_that_does_not_run_does_not_stand_in_the_way(state: dict[str, Any], wronged: Stage) -> None:
+    Connector.objects.update(**state)
+    OrmQ.objects.all().delete()
+    put_right(wronged)
+    assert set(wronged.statuses().values()) == {"active"}
+    assert kept(wronged) == {(name, "removed") for name in LOST}
+    assert OrmQ.objects.count() == 0
