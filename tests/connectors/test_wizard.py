@@ -238,7 +238,7 @@ def test_microsoft_out_of_reach_blames_no_field(partner: Visit) -> None:
     partner.emulator.faults.add(drop=True, times=None, path="/oauth2/v2.0/token")
     page = partner.enter(connector)
     assert page.status_code == 422
-    assert "Microsoft" in text_of(page)
+    assert "Microsoft cannot be reached from here. Nothing was changed; the next run tries again." in text_of(page)
     assert "field__error" not in page.content.decode()
 
 

@@ -27,11 +27,25 @@ def emulator() -> Iterator[Emulator]:
         yield emulator
 
 
-@pytest.fixture(params=["partner", "business"])
-def visit(request: pytest.FixtureRequest, emulator: Emulator) -> Visit:
-    found = Visit(emulator, request.param)
+def consented(emulator: Emulator, portal: str) -> Visit:
+    found = Visit(emulator, portal)
     found.tenant.grant_consent(found.app.client_id)
     return found
+
+
+@pytest.fixture(params=["partner", "business"])
+def visit(request: pytest.FixtureRequest, emulator: Emulator) -> Visit:
+    return consented(emulator, request.param)
+
+
+@pytest.fixture
+def partner(emulator: Emulator) -> Visit:
+    return consented(emulator, "partner")
+
+
+@pytest.fixture
+def business(emulator: Emulator) -> Visit:
+    return consented(emulator, "business")
 
 
 def nothing(visit: Visit) -> None:
@@ -97,12 +111,6 @@ FAILURES: dict[str, tuple[Callable[[Visit], None], dict[str, str], str]] = {
         {},
         "Microsoft finds the sign-in outside its time. Check the clock of this server.",
     ),
-    "Microsoft out of reach": (fault(path=TOKEN, drop=True), {}, "Microsoft cannot be reached"),
-    "Microsoft with a fault": (
-        fault(path=TOKEN, status=503),
-        {},
-        "Microsoft's service has a fault at the moment (status 503). Nothing was changed; the next run tries again.",
-    ),
     "Microsoft that was asked too often": (
         fault(path=TOKEN, status=429, retry_after=600),
         {},
@@ -112,7 +120,17 @@ FAILURES: dict[str, tuple[Callable[[Visit], None], dict[str, str], str]] = {
 
 
 @pytest.mark.parametrize("failure", FAILURES)
-def test_each_failure_says_what_to_do(visit: Visit, failure: str) -> None:
+def test_each_failure_says_what_to_do(partner: Visit, failure: str) -> None:
+    refused(partner, failure)
+
+
+@pytest.mark.parametrize("failure", ["a wrong secret", "an unknown tenant"])
+def test_a_failure_says_the_same_in_the_user_portal(business: Visit, failure: str) -> None:
+    refused(business, failure)
+
+
+def refused(visit: Visit, failure: str) -> None:
+    """Verify a connection that must fail, and look for the sentence of it."""
     prepare, typed, sentence = FAILURES[failure]
     connector = visit.begin()
     prepare(visit)
