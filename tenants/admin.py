@@ -279,6 +279,8 @@ class CompanyAdmin(TenantScopedAdmin):
         self, request: HttpRequest, obj: Model | None = None, change: bool = False, **words: Any
     ) -> type[ModelForm[Any]]:
         told = {"licences": "How many the company bought. Leave it empty where they are unlimited."}
+        if obj is not None:
+            told = {"licences": "They are changed on the company’s tab Settings."}
         form: type[ModelForm[Any]] = super().get_form(request, obj, change, help_texts=told, **words)
         return form
 
@@ -295,13 +297,13 @@ class CompanyAdmin(TenantScopedAdmin):
         return int(company.active)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
-        # A company's partner is fixed when it is created.
-        return () if obj is None else ("partner",)
+        # A company's partner is fixed when it is created; its Settings show what fewer licences than in use mean.
+        return () if obj is None else ("partner", "licences")
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         actor = _login(request)
         if change:
-            change_company(obj, {"name": obj.name, "licences": obj.licences}, actor=actor)
+            change_company(obj, {"name": obj.name}, actor=actor)
             return
         if Can.MANAGE_COMPANIES not in grants_at(actor, obj.partner):
             raise PermissionDenied

@@ -8,7 +8,6 @@ from urllib.parse import urlencode
 
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
-from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
@@ -21,7 +20,7 @@ from connectors.views.pages import find, tabs
 from connectors.why import Answer, Door, Facts, Memory, explain
 from pbportal.sealed import Unreadable
 from tenants.models import Account, TenantQuerySet
-from tenants.portals import PARTNER, Place, place_page
+from tenants.portals import Place, place_page
 from tenants.roles import Can
 
 LISTED = 20
@@ -291,9 +290,7 @@ def _address(place: Place, one: Candidate, door: Door | None) -> str:
     if door is Door.INSTALL:
         return place.url("install") if may(Can.RUN_CONNECTORS) else ""
     if door is Door.BUY_LICENCES:
-        company = place.access.company.pk
-        allowed = place.portal is PARTNER and may(Can.MANAGE_COMPANIES)
-        return reverse("admin:tenants_company_change", args=[company]) if allowed else ""
+        return place.url("settings") if may(Can.MANAGE_COMPANIES) else ""
     if door is Door.FREE_LICENCES:
         return f"{place.url('users')}?status=active"
     email = one.account.email if one.account is not None else one.email

@@ -174,9 +174,12 @@ class TestCompanies:
         client.post("/partner/tenants/company/add/", {"partner": cast.harbour.pk, "name": "Oakhaven Trust"})
         company = Company.objects.get(name="Oakhaven Trust")
         assert (company.partner, company.licences) == (cast.harbour, None)
+        page = client.get(f"/partner/tenants/company/{company.pk}/change/").content.decode()
+        assert "They are changed on the company’s tab Settings." in page
         client.post(f"/partner/tenants/company/{company.pk}/change/", {"name": "Oakhaven", "licences": "12"})
         company.refresh_from_db()
-        assert (company.name, company.licences, company.partner) == ("Oakhaven", 12, cast.harbour)
+        # Licences are changed where it is shown what fewer than in use mean.
+        assert (company.name, company.licences, company.partner) == ("Oakhaven", None, cast.harbour)
         actions = AuditEntry.objects.order_by("pk").values_list("action", "actor")
         assert list(actions) == [("company.created", cast.maren.pk), ("company.changed", cast.maren.pk)]
 
