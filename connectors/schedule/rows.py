@@ -122,7 +122,7 @@ class Row:
 UPKEEP = (
     Row(RECONCILE, "connectors.schedule.reconcile", minutes=1),
     # Apart from the reconciler: a mail server that does not answer takes nobody's time but this one's.
-    Row("notify", "connectors.schedule.notify_people", minutes=1, phase=30),
+    Row("notify", "connectors.schedule.notify_people", minutes=1, phase=30, seconds=240),
     Row("tidy", "connectors.schedule.tidy", minutes=60),
 )
 
