@@ -106,11 +106,14 @@ def _seed_with_fleet() -> None:
 def _where_to_look(portal: Portal) -> str:
     from connectors.models import Connector
     from connectors.states import LIVE
+    from tenants.models import Company
     from tests import world
     from tests.demo import seed
 
     who = "\n".join(f"    {email:40} {what}" for email, what in seed.PEOPLE)
-    rows = Connector.objects.filter(status__in=LIVE).select_related("company")
+    named = [one.company for one in seed.CONNECTED]
+    rows = Connector.objects.filter(status__in=LIVE, company__name__in=named).select_related("company")
+    others = Company.objects.exclude(name__in=named).count()
     connected = "\n".join(f"    {row.company.name:40} {row.get_cloud_display()}" for row in rows)
     return f"""
 Partner portal   {portal.url}/partner/
@@ -124,6 +127,7 @@ Everybody's password is “{world.PASSWORD}”:
 
 Connected, and synchronised every five minutes:
 {connected}
+    and in the partner portal {others} more companies, in all kinds of states
 
 {_what_to_install()}In another terminal:
     export PBPORTAL_ENV_FILE={portal.settings_file}
