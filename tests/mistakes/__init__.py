@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.mistakes import credentials, deciding, life, notify, plan, reading, roster, security, signin, sync
+from tests.mistakes import credentials, deciding, fleet, life, notify, plan, reading, roster, security, signin, sync
 from tests.mistakes.guards import guards
 from tests.mistakes.row import Mistake, Patch
 
@@ -17,6 +17,7 @@ ALL: tuple[Mistake, ...] = (
     *credentials.MISTAKES,
     *notify.MISTAKES,
     *deciding.MISTAKES,
+    *fleet.MISTAKES,
     *guards(),
 )
 

@@ -82,3 +82,20 @@ def test_the_first_of_all(cast: Cast) -> None:
     Company.objects.visible_to(cast.maren).update(partner=cast.elsewhere)
     assert "Add your first company" in entering(cast.maren).get(LIST).content.decode()
     assert "An administrator of your partner adds them." in entering(cast.viewer).get(LIST).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("path", "part"),
+    [
+        ("/partner/", "Fleet"),
+        ("/partner/tenants/company/", "Companies"),
+        ("/partner/tenants/company/add/", "Companies"),
+        ("/partner/tenants/account/", "Companies"),
+        ("/partner/connectors/syncrun/", "Fleet"),
+        ("/partner/companies/brightwater-logistics/users/", "Companies"),
+    ],
+)
+def test_the_navigation_follows_the_work_and_says_where_one_is(cast: Cast, path: str, part: str) -> None:
+    entries = entering(cast.maren).get(path).context["navigation"]
+    assert [entry.label for entry in entries] == ["Fleet", "Companies", "Activity", "Staff"]
+    assert [entry.label for entry in entries if entry.current] == [part]

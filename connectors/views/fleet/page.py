@@ -227,7 +227,7 @@ def _figures(found: Figures, query: QueryDict, show: str) -> list[Figure]:
         figure(
             CONNECTED, "Connected", f"of {_number(found.connectors, 'connector', 'connectors')}", "check-circle", "ok"
         ),
-        figure(ATTENTION, "Need a person now", f"{found.watch:,} more to keep an eye on", "warning", "bad"),
+        figure(ATTENTION, "Need a person now", f"{found.watch:,} more to watch", "warning", "bad"),
         figure(APPROVAL, "Waiting for approval", approval, "held", "warn"),
         figure(SECRETS, "Secrets end soon", ended, "key", "warn"),
         figure(ACCOUNTS, "Accounts", licences, "users", value=found.accounts),

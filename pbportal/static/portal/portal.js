@@ -29,12 +29,15 @@ for (const form of document.querySelectorAll("form[data-ticks]")) {
   const all = form.querySelector("[data-tick-all]");
   const said = form.querySelector("[data-ticked]");
   const every = form.querySelector("input[name=everything]");
+  const bar = form.querySelector(".bar--stick");
   const tell = () => {
     const count = boxes.filter((box) => box.checked).length;
     if (all) {
       all.checked = boxes.length > 0 && count === boxes.length;
       all.indeterminate = count > 0 && count < boxes.length;
     }
+    // It lies over the list only while there is something to do.
+    if (bar) bar.classList.toggle("bar--stick", count > 0 || Boolean(every && every.checked));
     if (said) said.textContent = every && every.checked ? "All" : `${count} ${said.dataset.ticked}`;
   };
   if (all) {
