@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from tests.mistakes import credentials, deciding, fleet, life, notify, plan, reading, roster, security, signin, sync
+from tests.mistakes import (
+    credentials,
+    deciding,
+    fleet,
+    life,
+    notify,
+    plan,
+    reading,
+    roster,
+    security,
+    signin,
+    sync,
+    telling,
+)
 from tests.mistakes.guards import guards
 from tests.mistakes.row import Mistake, Patch
 
@@ -18,6 +31,7 @@ ALL: tuple[Mistake, ...] = (
     *notify.MISTAKES,
     *deciding.MISTAKES,
     *fleet.MISTAKES,
+    *telling.MISTAKES,
     *guards(),
 )
 
