@@ -418,7 +418,10 @@ def test_thirty_days_later_nobody_is_restored(deleted: Stage) -> None:
     assert set(left(deleted).values()) == {"too_late"}
 
 
-@pytest.mark.parametrize("state", [{"status": ConnectorStatus.UNAUTHORIZED}, {"paused_at": timezone.now()}], ids=str)
+WITHOUT_RUNS = {"unauthorized": {"status": ConnectorStatus.UNAUTHORIZED}, "paused": {"paused_at": timezone.now()}}
+
+
+@pytest.mark.parametrize("state", WITHOUT_RUNS.values(), ids=WITHOUT_RUNS)
 def test_a_connector_that_does_not_run_does_not_stand_in_the_way(state: dict[str, Any], wronged: Stage) -> None:
     Connector.objects.update(**state)
     OrmQ.objects.all().delete()
