@@ -18,7 +18,7 @@ def test_every_page_holds(
     found = {}
     for name, person in tour(scene, visitor):
         try:
-            person.look()
+            person.look(once_more=name.startswith("partner-"))
         except AssertionError as seen:
             found[name] = str(seen)
     assert found == {}
