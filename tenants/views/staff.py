@@ -126,17 +126,17 @@ class _Choice:
 def invite(request: HttpRequest) -> HttpResponse:
     """Invite somebody to a partner's staff."""
     user, grants = _visitor(request)
-    partners = [
-        one for one in Partner.objects.visible_to(user).order_by("name") if Can.MANAGE_STAFF in grants.at(one.pk)
-    ]
-    if not partners:
+    partners = list(Partner.objects.visible_to(user).order_by("name"))
+    if not partners or Can.MANAGE_STAFF not in grants.anywhere:
         raise PermissionDenied
     form = InviteStaffForm(request.POST or None, partners=partners)
     status = 200
     if request.method == "POST":
         form = InviteStaffForm(request.POST, partners=partners)
         status = 422
-        if form.is_valid():
+        if form.is_valid() and Can.MANAGE_STAFF not in grants.at(form.partner.pk):
+            form.add_error("partner_id", "Its own administrators invite its staff. Ask one of them.")
+        elif form.is_valid():
             try:
                 member = staff.invite(
                     form.partner,

@@ -180,6 +180,13 @@ def test_the_csv_holds_all_that_the_filter_finds_and_nothing_to_execute(company:
     assert [line[4] for line in own] == ["Maren Lindqvist (maren@harbour.example) disabled No7."]
 
 
+def test_a_csv_tells_nobody_of_another_partner(company: Company, staff: Client) -> None:
+    foreign = entry(make_company(name="Quarrystone Legal"), "No4")
+    entry(company, "No1")
+    assert [row[2] for row in table(staff.get("/partner/activity.csv"))[1:]] == ["Brightwater Logistics"]
+    assert foreign.company_name in str(table(browser(make_operator()).get("/partner/activity.csv")))
+
+
 def test_no_page_asks_more_of_the_database_for_more_entries(company: Company) -> None:
     clients = {
         EVERYWHERE: browser(make_staff(company.partner)),

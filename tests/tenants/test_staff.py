@@ -120,7 +120,8 @@ def test_an_operator_manages_every_partners_staff(partner: Partner, maren: User,
 def test_nobody_reaches_the_staff_of_another_partner(partner: Partner, maren: User, tomasz: User) -> None:
     other = make_partner("Northgate Systems")
     client = browser(make_staff(other, name="Joost van Rijn"))
-    assert "Maren" not in said(client.get(LIST))
+    for page in (LIST, reverse("admin:staff-invite")):
+        assert re.findall("Maren|Harbour", said(client.get(page))) == []
     theirs = page_of(of(tomasz, partner))
     assert [client.get(theirs).status_code, client.post(theirs, {"act": "remove"}).status_code] == [404, 404]
     # The one partner that may be chosen is the own one, whatever is posted.
@@ -129,6 +130,15 @@ def test_nobody_reaches_the_staff_of_another_partner(partner: Partner, maren: Us
     administrator = make_account(make_company(partner), role="admin", claimed=True).user
     assert administrator is not None
     assert browser(administrator).get(LIST).status_code in {302, 404}
+
+
+def test_who_manages_one_of_two_partners_invites_to_that_one(partner: Partner, maren: User) -> None:
+    other = make_partner("Northgate Systems")
+    StaffMembership.objects.create(partner=other, user=maren, role=Role.PARTNER_VIEWER)
+    answer = browser(maren).post(reverse("admin:staff-invite"), invitation(partner_id=str(other.pk)))
+    assert (answer.status_code, "Its own administrators invite its staff." in said(answer)) == (422, True)
+    assert browser(maren).post(reverse("admin:staff-invite"), invitation(partner_id=str(partner.pk))).status_code == 302
+    assert [row.partner for row in StaffMembership.objects.filter(user__email=NEW)] == [partner]
 
 
 # Inviting
