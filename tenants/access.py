@@ -175,32 +175,6 @@ def company_access(user: Visitor, slug: str) -> CompanyAccess:
     return CompanyAccess(company, user)
 
 
-def company_page(
-    *cans: Can,
-) -> Callable[
-    [Callable[Concatenate[HttpRequest, CompanyAccess, P], HttpResponseBase]], Callable[..., HttpResponseBase]
-]:
-    """Guard a page of one company: its URL's `company` slug becomes a CompanyAccess that has the rights named.
-
-    A stranger is sent to sign in; outside the company it is 404; inside, without a right, 403.
-    """
-
-    def guard(
-        view: Callable[Concatenate[HttpRequest, CompanyAccess, P], HttpResponseBase],
-    ) -> Callable[..., HttpResponseBase]:
-        @wraps(view)
-        def page(request: HttpRequest, company: str, *args: Any, **kwargs: Any) -> HttpResponseBase:
-            if not request.user.is_authenticated:
-                return redirect_to_login(request.get_full_path())
-            access = company_access(request.user, company)
-            access.require(*cans)
-            return view(request, access, *args, **kwargs)
-
-        return page
-
-    return guard
-
-
 def staff_page(
     view: Callable[Concatenate[HttpRequest, P], HttpResponseBase],
 ) -> Callable[..., HttpResponseBase]:

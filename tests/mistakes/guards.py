@@ -17,7 +17,7 @@ from tests.mistakes.row import Mistake, mistake
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGES = ("views.py", "views/*.py", "admin.py", "admin/*.py", "access.py", "portals.py")
 WALK = "tests/test_isolation.py::test_a_url_answers_everybody_as_declared_and_tells_nobody_of_others"
-DECORATORS = {"place_page", "company_page"}
+DECORATORS = {"place_page"}
 # The whole walk takes a minute; these pages of it stand for a way in, and for the admin site's lists, forms and counts.
 ALWAYS_ASKED = (
     "tests/tenants/test_access.py",

@@ -13,7 +13,6 @@ from django.test import RequestFactory
 from tenants.access import (
     CompanyAccess,
     company_access,
-    company_page,
     grants_anywhere,
     grants_at,
     grants_in,
@@ -229,12 +228,6 @@ class TestVisibleTo:
             assert not Account.objects.visible_to(user).filter(pk=account.pk).exists()
 
 
-@company_page(Can.SEE, Can.MANAGE_ACCOUNTS)
-def plain_page(request: HttpRequest, access: CompanyAccess, number: int) -> HttpResponse:
-    """Answer with what the guard handed over."""
-    return HttpResponse(f"{access.company} {number}")
-
-
 @staff_page
 def plain_staff_page(request: HttpRequest) -> HttpResponse:
     """Answer anything."""
@@ -251,21 +244,6 @@ def answer(view: Any, user: User | AnonymousUser, **kwargs: Any) -> str:
     except PermissionDenied:
         return "403"
     return response.headers.get("Location") or response.content.decode()
-
-
-def test_a_company_page_sends_away_404_403_or_lets_in(cast: Cast) -> None:
-    user = login_of(make_account(cast.brightwater, claimed=True))
-    expected = {
-        AnonymousUser(): "/accounts/login/?next=/somewhere/",
-        cast.elsewhere_admin: "404",
-        login_of(cast.delia): "404",
-        cast.viewer: "403",
-        user: "403",
-        cast.grace: "Brightwater Logistics 7",
-        login_of(cast.amara): "Brightwater Logistics 7",
-    }
-    seen = {who: answer(plain_page, who, company=cast.brightwater.slug, number=7) for who in expected}
-    assert seen == expected
 
 
 def test_a_staff_page_is_404_to_a_company_login(cast: Cast) -> None:
