@@ -15,9 +15,12 @@ from pathlib import Path
 from tests.mistakes.row import Mistake, mistake
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PAGES = ("views.py", "views/*.py", "admin.py", "admin/*.py", "access.py", "portals.py")
+PAGES = ("views.py", "views/**/*.py", "admin.py", "admin/*.py", "access.py", "portals.py")
 WALK = "tests/test_isolation.py::test_a_url_answers_everybody_as_declared_and_tells_nobody_of_others"
-DECORATORS = {"place_page"}
+MOST = 5
+"""So many test files are asked about one guard, those that speak most of its pages."""
+WITH_RIGHTS = {"place_page"}
+WHOLE = {"asks_again", "staff_page"}
 # The whole walk takes a minute; these pages of it stand for a way in, and for the admin site's lists, forms and counts.
 ALWAYS_ASKED = (
     "tests/tenants/test_access.py",
@@ -49,12 +52,18 @@ def guards() -> tuple[Mistake, ...]:
 
 
 def _urls_of_views() -> dict[str, list[str]]:
-    """Return the names of the company pages that each "module.function" serves, read from the lists of addresses."""
+    """Return the names of the pages that each "module.function" serves, read from the lists of addresses."""
     found: dict[str, list[str]] = {}
     for app in ("tenants", "connectors"):
         text = (ROOT / app / "urls.py").read_text()
         for view, name in re.findall(r'path\(\s*"[^"]*",\s*([\w.]+),\s*name="([\w-]+)"', text):
-            found.setdefault(view, []).append(name)
+            found.setdefault(view, []).extend(f"{portal}:{name}" for portal in ("partner", "business"))
+        text = (ROOT / app / "admin.py").read_text()
+        for view, name in re.findall(r'add_page\(\s*"[^"]*",\s*([\w.]+),\s*"([\w-]+)"', text):
+            found.setdefault(view, []).append(f"admin:{name}")
+    text = (ROOT / "pbportal" / "urls.py").read_text()
+    for view, name in re.findall(r'path\(\s*"[^"]*",\s*([\w.]+),\s*name="([\w-]+)"', text):
+        found.setdefault(view, []).append(name)
     return found
 
 
@@ -67,7 +76,10 @@ def _guards_of(path: Path, urls: dict[str, list[str]]) -> Iterator[Mistake]:
             continue
         tests = _tests(path, function.name, urls)
         for decorator in function.decorator_list:
-            if _called(decorator) in DECORATORS and isinstance(decorator, ast.Call) and decorator.args:
+            if _called(decorator) in WHOLE:
+                what = f"{function.name}: {_called(decorator)}"
+                yield _without(name, text, lines, decorator, "(lambda view: view)", what, tests)
+            if _called(decorator) in WITH_RIGHTS and isinstance(decorator, ast.Call) and decorator.args:
                 rights = ast.unparse(decorator).partition("(")[2].removesuffix(")")
                 yield _without(
                     name, text, lines, decorator, f"{_called(decorator)}()", f"{function.name}: {rights}", tests
@@ -122,15 +134,24 @@ def _characters(line: str, utf8_offset: int) -> int:
 
 
 def _tests(path: Path, function: str, urls: dict[str, list[str]]) -> tuple[str, ...]:
-    """Return what must notice: the walk of the function's own pages, then the tests of the file's area."""
+    """Return what must notice: the walk of the function's own pages, then the tests that speak of its module."""
     app = path.relative_to(ROOT).parts[0]
     pages = urls.get(f"{path.stem}.{function}", [])
-    walk = tuple(f"{WALK}[{portal}:{page}]" for page in pages for portal in ("partner", "business"))
-    return (*walk, *sorted(_tests_of_pages(app)), *(() if walk else ALWAYS_ASKED))
+    walk = tuple(f"{WALK}[{page}]" for page in pages)
+    of_module = {page for view, names in urls.items() if view.partition(".")[0] == path.stem for page in names}
+    return (*walk, *_tests_of(app, path, of_module), *(() if walk else ALWAYS_ASKED))
 
 
-def _tests_of_pages(app: str) -> Iterator[str]:
-    """Return the test files of an app that open pages, as a browser or a test client does."""
-    for path in (ROOT / "tests" / app).glob("test_*.py"):
-        if re.search(r"\bClient\b|\bclient\b|RequestFactory", path.read_text()):
-            yield path.relative_to(ROOT).as_posix()
+def _tests_of(app: str, path: Path, pages: set[str]) -> list[str]:
+    """Return the test files that speak most of a module's pages, or are named like it or its folder."""
+    names = {page.rpartition(":")[2] for page in pages}
+    names |= {name.replace("-", "/") for name in names}
+    words = {path.stem, path.parent.name} - {"views", app, "__init__"}
+    spoken: dict[str, int] = {}
+    for test in (ROOT / "tests" / app).glob("test_*.py"):
+        text = test.read_text()
+        said = sum(len(re.findall(rf"[:/\"]{re.escape(name)}[/\"]", text)) for name in sorted(names))
+        said += 1_000 * sum(word in test.stem for word in words)
+        if said:
+            spoken[test.relative_to(ROOT).as_posix()] = said
+    return sorted(spoken, key=lambda test: (-spoken[test], test))[:MOST]
