@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
@@ -24,7 +24,17 @@ from connectors.states import ChangeKind, HoldCause, MarkKind, Outcome, RunTrigg
 from connectors.views.held import ways_for
 from connectors.views.pages import find
 from connectors.views.telling import tell_line
-from connectors.views.waiting import CAUSES, Choice, Section, choice_of, held_lines, holds, lines_of, questions
+from connectors.views.waiting import (
+    CAUSES,
+    Choice,
+    Section,
+    change_of,
+    choice_of,
+    held_lines,
+    holds,
+    lines_of,
+    questions,
+)
 from connectors.views.ways import ACTS, CREATIONS, Act, Way, people
 from tenants.portals import Place, place_page
 from tenants.roles import Can
@@ -81,7 +91,7 @@ class _Asked:
 
     def lines(self) -> QuerySet[Any]:
         """Return the lines that are meant and that nobody has decided about."""
-        lines = lines_of(self.choice.section, self.place, self.row).filter(ruled_by=None)
+        lines = lines_of(self.choice.section, self.place, self.row).filter(ruled=False)
         return self.narrowed(lines)
 
     def narrowed(self, lines: QuerySet[Any]) -> QuerySet[Any]:
@@ -190,18 +200,16 @@ def _shown_then(asked: _Asked, request: HttpRequest) -> list[SyncChange] | None:
     findings, at = request.POST.get("findings", ""), _moment(request.POST.get("at", ""))
     if at is None or not (findings.isascii() and findings.isdecimal() and len(findings) < 19):
         return None
-    decided = asked.row.marks.filter(
-        Q(kind=MarkKind.APPROVED, value=OuterRef("kind")) | Q(kind__in=[MarkKind.KEPT, MarkKind.DECLINED]),
-        object_id=OuterRef("object_id"),
-        since__lte=at,
-        since__gte=OuterRef("run__started_at"),
-    )
-    lines = asked.place.access.of(SyncChange).filter(
-        ~Exists(decided),
-        connector=asked.row,
-        run=int(findings),
-        outcome=Outcome.HELD,
-        cause=CAUSES[asked.choice.section],
+    began = asked.place.access.of(SyncRun).filter(connector=asked.row, pk=int(findings)).values("started_at")[:1]
+    since_then = asked.row.marks.filter(since__lte=at, since__gte=Subquery(began))
+    approved = since_then.filter(kind=MarkKind.APPROVED).annotate(change=change_of("object_id", "value"))
+    gone = since_then.filter(kind__in=[MarkKind.KEPT, MarkKind.DECLINED])
+    lines = (
+        asked.place.access.of(SyncChange)
+        .annotate(change=change_of("object_id", "kind"))
+        .filter(connector=asked.row, run=int(findings), outcome=Outcome.HELD, cause=CAUSES[asked.choice.section])
+        .exclude(change__in=approved.values("change"))
+        .exclude(object_id__in=gone.values("object_id"))
     )
     then = list(asked.narrowed(lines).order_by("situation", "name", "pk"))
     same = holds_digest(Hold(line.object_id, ChangeKind(line.kind), HoldCause(line.cause)) for line in then)
@@ -229,7 +237,7 @@ def who(request: HttpRequest, place: Place, connector_id: int, person: UUID) -> 
 
 @asks_again
 def _who(request: HttpRequest, place: Place, row: Connector, person: UUID) -> HttpResponse:
-    waiting = {"object_id": str(person), "ruled_by": None}
+    waiting = {"object_id": str(person), "ruled": False}
     line: Any = questions(place, row).filter(**waiting).select_related("other__user", "other__link").first()
     administrator = None
     if line is None:

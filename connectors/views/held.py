@@ -47,7 +47,7 @@ def held(request: HttpRequest, place: Place, connector_id: int) -> HttpResponse:
     lines = choice.among(lines_of(section, place, row))
     page = Paginator(lines.select_related("account__user", "other"), PEOPLE_A_PAGE).get_page(request.GET.get("page"))
     may_decide = place.access.may(Can.RULE_CONNECTORS)
-    ways = ways_for(place, section, lines.filter(ruled_by=None)) if section in ACTS else []
+    ways = ways_for(place, section, lines.filter(ruled=False)) if section in ACTS else []
     base = f"{place.url('held-decide', connector_id=row.pk)}?{choice.query}"
     context = {
         "connector": row,
