@@ -30,7 +30,7 @@ MISTAKES: tuple[Mistake, ...] = (
         0,
         "who was decided about before counts as gone since",
         DECIDING,
-        "        ~Exists(decided),\n",
+        '        .exclude(change__in=approved.values("change"))\n',
         "",
         (f"{HELD}test_who_was_decided_about_before_the_page_is_no_difference",),
     ),
