@@ -42,5 +42,3 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["TEST"] = {"NAME": str(Path(tempfile.gettempdir()) / f"pbportal-test-{os.getpid()}.sqlite3")}
 else:
     DATABASES["default"]["TEST"] = {"NAME": f"test_pbportal_{os.getpid()}"}
-    # A browser holds on to the thread that serves it; the thread must not hold on to a database about to go.
-    DATABASES["default"]["CONN_MAX_AGE"] = 0

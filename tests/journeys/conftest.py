@@ -8,7 +8,6 @@ from contextlib import ExitStack, closing
 from typing import Any
 
 import pytest
-from django.db import connection
 from playwright.sync_api import Browser
 
 from tests.journeys.browsing import Visitor, chromium, running
@@ -27,13 +26,6 @@ def browser() -> Iterator[Browser]:
 def scene(live_server: Any) -> Iterator[Scene]:
     with playing(live_server.url) as found:
         yield found
-    if connection.vendor == "postgresql":
-        # A page that its browser left may keep its connection, and the database it is to is about to be dropped.
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            )
 
 
 @pytest.fixture
