@@ -1,5 +1,6 @@
 """What every test may use: the database of this run for child processes, and one hypothesis profile."""
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -16,6 +17,18 @@ ROOT = Path(__file__).resolve().parent.parent
 LONG = os.environ.get("TESTS") == "long"
 hypothesis_settings.register_profile("portal", deadline=None, derandomize=not LONG, database=None)
 hypothesis_settings.load_profile("portal")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with journeys and real processes: a test of a minute that begins last is waited for by everybody."""
+    items.sort(key=lambda item: "journeys" not in item.path.parts and item.path.stem != "test_worker")
+
+
+def pytest_collection_finish() -> None:
+    """Keep thousands of collected tests, and all of Django, out of every garbage collection: a fifth of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 @pytest.fixture

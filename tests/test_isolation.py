@@ -24,6 +24,7 @@ from django.utils.http import int_to_base36
 from tenants.models import User
 from tests.isolation_tenants import (
     OUTSIDE,
+    Rows,
     Scene,
     Standing,
     Tenant,
@@ -530,34 +531,59 @@ def test_what_is_posted_goes_to_urls_that_exist() -> None:
     assert set(POSTED) <= set(EXPECTATIONS)
 
 
-@pytest.mark.django_db
-def test_every_model_of_a_tenant_has_its_rows() -> None:
-    scene = make_scene()
+@dataclass(frozen=True)
+class Walk:
+    """Hold the scene that every URL is asked in, what its rows hold, and each visitor's browser as it was signed in."""
+
+    scene: Scene
+    rows: Rows
+    clients: dict[str, Client]
+    cookies: dict[str, str]
+
+    def client(self, visitor: str) -> Client:
+        """Return a visitor's browser without what former answers gave it, or took from it."""
+        client = self.clients[visitor]
+        client.cookies.clear()
+        client.cookies.load(self.cookies[visitor])
+        return client
+
+
+@pytest.fixture(scope="module")
+def walk(django_db_setup: None, django_db_blocker: Any) -> Iterator[Walk]:
+    """Set the scene once: of each request, everything is undone."""
+    with django_db_blocker.unblock(), _undone():
+        scene = make_scene()
+        clients = {visitor: _client(scene, visitor) for visitor in scene.visitors}
+        cookies = {visitor: client.cookies.output(attrs=[], header="") for visitor, client in clients.items()}
+        yield Walk(scene, rows_of_everybody(), clients, cookies)
+
+
+@pytest.fixture
+def scene(walk: Walk, db: None) -> Scene:
+    return walk.scene
+
+
+def test_every_model_of_a_tenant_has_its_rows(scene: Scene) -> None:
     labels = {model._meta.label_lower for model in tenant_models()}
     assert [set(tenant.rows) for tenant in scene.tenants.values()] == [labels] * 3
 
 
-@pytest.fixture
-def scene(db: None) -> Scene:
-    return make_scene()
-
-
+@pytest.mark.django_db
 @pytest.mark.parametrize("url", all_urls(), ids=lambda url: url.key)
-def test_a_url_answers_everybody_as_declared_and_tells_nobody_of_others(url: Url, scene: Scene) -> None:
+def test_a_url_answers_everybody_as_declared_and_tells_nobody_of_others(url: Url, walk: Walk) -> None:
     declared = EXPECTATIONS[url.key]
+    scene = walk.scene
     seen: dict[str, int | str] = {}
     wanted: dict[str, int | str] = {}
-    before = rows_of_everybody()
     writes: list[str] = []
-    clients = {visitor: _client(scene, visitor) for visitor in scene.visitors}
     for visitor, method, name in _requests(url, scene):
         tenant, standings = scene.tenants[name], scene.standings[visitor]
         data = POSTED[url.key](tenant) if method == "post" and url.key in POSTED else {}
         writes.clear()
         with _undone(), connection.execute_wrapper(_remembering(writes)):
-            response = getattr(clients[visitor], method)(_path(url, tenant), data)
+            response = getattr(walk.client(visitor), method)(_path(url, tenant), data)
             body = b"".join(response.streaming_content) if response.streaming else response.content
-            changed = owners_of_changes(before, rows_of_everybody()) if writes else set()
+            changed = owners_of_changes(walk.rows, rows_of_everybody()) if writes else set()
         line = f"{method} {name} by {visitor}"
         seen[line] = _answer(response)
         own = standings[scene.home_of(visitor)]
@@ -608,9 +634,7 @@ def _requests(url: Url, scene: Scene) -> Iterator[tuple[str, str, str]]:
             yield from ((visitor, method, name) for method in ("get", "post"))
 
 
-@pytest.mark.django_db
-def test_the_words_are_there_to_be_leaked() -> None:
-    scene = make_scene()
+def test_the_words_are_there_to_be_leaked(scene: Scene) -> None:
     client = _client(scene, "operator")
     for model in ("account", "group", "groupmembership", "auditentry", "company"):
         page = client.get(reverse(f"admin:tenants_{model}_changelist")).content.decode()

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from connectors.directory import DirectoryError, Snapshot
 from connectors.entra import forget_tokens
+from tests.conftest import LONG
 from tests.connectors.entra_scene import Rewriting, Scene
 
 HUGE = "x" * 70_000
@@ -75,7 +76,9 @@ def world() -> World:
 
 
 @pytest.mark.parametrize("host", ["graph.", "login."])
-@settings(max_examples=80, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=800 if LONG else 40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 @given(seed=st.integers(0, 2**32), value=ODD, remove=st.booleans(), nth=st.integers(1, 5))
 def test_any_shape_is_a_fact_or_a_sentence(host: str, seed: int, value: Any, remove: bool, nth: int) -> None:
     scene = world()
@@ -114,7 +117,7 @@ def test_any_shape_is_a_fact_or_a_sentence(host: str, seed: int, value: Any, rem
                 assert "\x00" not in text
 
 
-@settings(max_examples=80, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=800 if LONG else 40, suppress_health_check=[HealthCheck.too_slow])
 @given(seed=st.integers(0, 2**32), remove=st.booleans(), nth=st.integers(2, 12))
 def test_no_lost_value_makes_anybody_gone_or_removed(seed: int, remove: bool, nth: int) -> None:
     """Whatever one value Microsoft leaves out, nobody who is there is called gone or put out of the group."""
@@ -140,7 +143,7 @@ def test_no_lost_value_makes_anybody_gone_or_removed(seed: int, remove: bool, nt
         assert told.sync_group.members.keys() | told.unread.keys() >= scene.whole.sync_group.members.keys()
 
 
-@settings(max_examples=40)
+@settings(max_examples=400 if LONG else 20)
 @given(body=st.binary(max_size=60))
 def test_any_bytes_are_a_fact_or_a_sentence(body: bytes) -> None:
     scene = world()

@@ -19,6 +19,7 @@ from connectors.sync.reading import directory_of, read
 from tenants import roster
 from tenants.models import Account, GroupMembership
 from tenants.states import AccountStatus, Hand
+from tests.conftest import LONG
 from tests.entra_emulator import Emulator
 from tests.stage import Stage
 
@@ -77,7 +78,7 @@ def state(stage: Stage) -> dict[str, Any]:
 
 @pytest.mark.django_db
 @given(st.lists(st.tuples(st.sampled_from(sorted(HAPPENINGS)), st.sampled_from(NAMES)), max_size=7))
-@settings(max_examples=30, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300 if LONG else 12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_short_cut_equals_the_full_plan(happenings: list[Happening]) -> None:
     emulator = Emulator()
     with emulator.install(), transaction.atomic():

@@ -8,6 +8,7 @@ import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.conftest import LONG
 from tests.entra_emulator import Emulator
 from tests.entra_emulator.people import BRIGHTWATER, SYNC_GROUP, populate
 from tests.entra_emulator_contract.conftest import GRAPH, LOGIN, Client
@@ -53,7 +54,7 @@ steps = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=2000 if LONG else 100, deadline=None)
 @given(path=paths, query=st.dictionaries(names, values, max_size=4), eventual=st.booleans())
 def test_any_read(path: str, query: dict[str, str], eventual: bool) -> None:
     text = "&".join(f"{name}={quote(value)}" for name, value in query.items())
@@ -63,7 +64,7 @@ def test_any_read(path: str, query: dict[str, str], eventual: bool) -> None:
         assert sorted(answer.json()["error"]) == ["code", "innerError", "message"]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=1500 if LONG else 75, deadline=None)
 @given(document=st.fixed_dictionaries({"requests": st.lists(steps, max_size=3)}) | json_values)
 def test_any_batch(document: object) -> None:
     headers = {"Authorization": f"Bearer {client.token}"}
@@ -71,7 +72,7 @@ def test_any_batch(document: object) -> None:
     assert answer.status_code in ANSWERS
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=1000 if LONG else 50, deadline=None)
 @given(
     segment=st.text(max_size=10) | st.just(tenant.id),
     form=st.dictionaries(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 import pytest
+from django.urls import reverse
 
 from tests.journeys.browsing import Visitor
 from tests.journeys.scene import Scene
@@ -22,3 +24,29 @@ def test_every_page_holds(
         except AssertionError as seen:
             found[name] = str(seen)
     assert found == {}
+
+
+@pytest.mark.parametrize(
+    ("flaw", "seen"),
+    [
+        ("document.querySelector('h1').style.color = '#ddd'", ["1280 px, light: color-contrast: h1"]),
+        ("document.querySelector('h1').style.color = '#222'", ["1280 px, dark: color-contrast: h1"]),
+        (
+            "document.querySelector('main').lastElementChild.style.minWidth = '500px'",
+            ["390 px, dark: N px sideways"],
+        ),
+        (
+            "document.querySelector('label').removeAttribute('for')",
+            ["1280 px, light: label: #id_login", "390 px, dark: label: #id_login"],
+        ),
+    ],
+)
+def test_a_page_that_does_not_hold_is_noticed(flaw: str, seen: list[str], visitor: Callable[..., Visitor]) -> None:
+    person = visitor()
+    person.open(reverse("account_login"))
+    person.look()
+    person.open(reverse("account_login"))
+    person.page.evaluate(flaw)
+    with pytest.raises(AssertionError) as found:
+        person.look()
+    assert re.sub(r"\d+ px sideways", "N px sideways", str(found.value)).splitlines()[1:] == seen

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from tests.mistakes.row import Mistake, mistake
@@ -139,10 +140,11 @@ def _tests(path: Path, function: str, urls: dict[str, list[str]]) -> tuple[str, 
     pages = urls.get(f"{path.stem}.{function}", [])
     walk = tuple(f"{WALK}[{page}]" for page in pages)
     of_module = {page for view, names in urls.items() if view.partition(".")[0] == path.stem for page in names}
-    return (*walk, *_tests_of(app, path, of_module), *(() if walk else ALWAYS_ASKED))
+    return (*walk, *_tests_of(app, path, frozenset(of_module)), *(() if walk else ALWAYS_ASKED))
 
 
-def _tests_of(app: str, path: Path, pages: set[str]) -> list[str]:
+@cache
+def _tests_of(app: str, path: Path, pages: frozenset[str]) -> list[str]:
     """Return the test files that speak most of a module's pages, or are named like it or its folder."""
     names = {page.rpartition(":")[2] for page in pages}
     names |= {name.replace("-", "/") for name in names}

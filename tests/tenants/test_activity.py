@@ -72,7 +72,7 @@ def staff(company: Company) -> Client:
 def test_what_a_person_does_is_listed_at_once_with_what_was_before(company: Company) -> None:
     maren = make_staff(company.partner)
     change_company(company, {"licences": 12}, actor=maren)
-    people = [make_account(company), make_account(company)]
+    people = [make_account(company, email=f"{name}@x.example") for name in ("ada", "grace")]
     perform(Act.DISABLE, company, [one.pk for one in people], actor=maren)
     for path in (EVERYWHERE, f"/partner/companies/{company.slug}/activity/"):
         page = said(browser(maren).get(path))
