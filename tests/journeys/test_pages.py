@@ -30,7 +30,7 @@ def test_every_page_holds(
     ("flaw", "seen"),
     [
         ("document.querySelector('h1').style.color = '#ddd'", ["1280 px, light: color-contrast: h1"]),
-        ("document.querySelector('h1').style.color = '#222'", ["1280 px, dark: color-contrast: h1"]),
+        ("document.querySelector('h1').style.color = '#222'", ["390 px, dark: color-contrast: h1"]),
         (
             "document.querySelector('main').lastElementChild.style.minWidth = '500px'",
             ["390 px, dark: N px sideways"],
