@@ -12,7 +12,9 @@ left out, and said to be, where neither DATABASE_URL names one nor one answers o
 from __future__ import annotations
 
 import argparse
+import compileall
 import os
+import py_compile
 import re
 import shutil
 import socket
@@ -67,10 +69,14 @@ def database_url(database: str) -> str | None:
     return POSTGRESQL
 
 
-def run(root: Path, tests: Sequence[str], *options: str, url: str = "") -> tuple[int, str]:
-    """Run tests in a copy; return pytest's exit status, and the test that failed first or its last line."""
+def run(root: Path, tests: Sequence[str], *options: str, url: str = "", compiled: bool = False) -> tuple[int, str]:
+    """Run tests in a copy; return pytest's exit status, and the test that failed first or its last line.
+
+    `compiled` says to keep what was compiled. Of a file with a mistake it must not be: two texts of one second and
+    one length would be taken for the same.
+    """
     environment = {name: value for name, value in os.environ.items() if name not in ("PYTEST_ADDOPTS", "DATABASE_URL")}
-    environment |= {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(root)}
+    environment |= {"PYTHONPATH": str(root)} | ({} if compiled else {"PYTHONDONTWRITEBYTECODE": "1"})
     if url:
         environment["DATABASE_URL"] = url
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-rfE", "--nomigrations"]
@@ -134,15 +140,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="mistakes-") as folder, ThreadPoolExecutor(AT_ONCE) as workers:
-        free: SimpleQueue[Path] = SimpleQueue()
-        for number in range(AT_ONCE):
-            free.put(copy_of_the_project(Path(folder) / str(number)))
+        first = copy_of_the_project(Path(folder) / "0")
+        # What is compiled here is asked for by what the text holds, not by when it was written.
+        compileall.compile_dir(first, quiet=1, invalidation_mode=py_compile.PycInvalidationMode.CHECKED_HASH)
         # A test that fails anyway catches nothing.
         tests = sorted({test for each in mistakes for test in each.tests})
-        status, last = run(Path(folder) / "0", tests, "-n", str(AT_ONCE), url=os.environ.get("DATABASE_URL", ""))
+        url = os.environ.get("DATABASE_URL", "")
+        status, last = run(first, tests, "-n", str(AT_ONCE), url=url, compiled=True)
         if status:
             print(f"The tests fail before anything is planted: {last}")
             return 1
+        free: SimpleQueue[Path] = SimpleQueue()
+        free.put(first)
+        for number in range(1, AT_ONCE):
+            free.put(Path(shutil.copytree(first, Path(folder) / str(number), symlinks=True)))
 
         def planted(each: Mistake) -> tuple[str, str]:
             root = free.get()

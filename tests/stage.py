@@ -51,7 +51,7 @@ class Stage:
         self.app = self.tenant.register_app(roles=("Group.Read.All", "User.Read.All"), consented=True)
         self.group: Group = self.tenant.add_group("Password Boss Users")
         self.people: dict[str, User] = {}
-        partner, _ = Partner.objects.get_or_create(slug="harbour-ridge", defaults={"name": "Harbour Ridge IT"})
+        partner, _ = Partner.objects.get_or_create(name="Harbour Ridge IT", defaults={"slug": "harbour-ridge"})
         self.company = Company.objects.create(
             partner=partner, name=name, slug=name.lower().replace(" ", "-"), licences=licences
         )

@@ -56,8 +56,14 @@ _AXE = """async ([options, known]) => {
   for (const row of alike) row.hidden = true;
   // And elements of one look, from the page's root down, have one contrast: two of them tell it.
   const telling = /^(class|style|type|role|open|disabled|checked|aria-.*|data-.*)$/;
-  const look = (it) => it === null ? "" : look(it.parentElement) + ">" + it.tagName
-    + [...it.attributes].filter((one) => telling.test(one.name)).map((one) => `[${one.name}=${one.value}]`).join("");
+  const looks = new Map([[null, ""]]);
+  const look = (it) => {
+    if (!looks.has(it)) {
+      const own = [...it.attributes].filter((one) => telling.test(one.name)).map((one) => `[${one.name}=${one.value}]`);
+      looks.set(it, `${look(it.parentElement)}>${it.tagName}${own.join("")}`);
+    }
+    return looks.get(it);
+  };
   const coloured = (it) => it.matches("input, select, textarea")
     || [...it.childNodes].some((one) => one.nodeType === Node.TEXT_NODE && one.data.trim());
   const seen = new Map(known.map((one) => [one, 2]));
@@ -78,7 +84,10 @@ _AXE = """async ([options, known]) => {
     [...seen.keys()],
   ];
 }"""
-_SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+_SIDEWAYS = """() => [
+  document.documentElement.scrollWidth - document.documentElement.clientWidth,
+  "axe" in window,
+]"""
 
 
 def chromium() -> str | None:
@@ -116,12 +125,14 @@ class Visitor:
         self.origin = origin
         self.script = script
         self.complaints: list[str] = []
-        self.looks: dict[str, list[str]] = {"light": [], "dark": []}
+        self._turned = ("light", WIDE)
+        self._looks: dict[str, list[str]] = {"light": [], "dark": []}
         self.context: BrowserContext = browser.new_context(
             base_url=origin,
             viewport={"width": WIDE, "height": HEIGHT},
             java_script_enabled=script,
             reduced_motion="reduce",
+            color_scheme="light",
             locale="en-GB",
             timezone_id="UTC",
         )
@@ -209,19 +220,23 @@ class Visitor:
         assert found == [], "\n".join([self.page.url, *found])
 
     def _turn(self, scheme: Any, width: int) -> None:
-        self.page.emulate_media(color_scheme=scheme)
-        self.page.set_viewport_size({"width": width, "height": HEIGHT})
+        if scheme != self._turned[0]:
+            self.page.emulate_media(color_scheme=scheme)
+        if width != self._turned[1]:
+            self.page.set_viewport_size({"width": width, "height": HEIGHT})
+        self._turned = (scheme, width)
 
     def _looked_at(self, scheme: Any, width: int, asked: dict[str, Any]) -> Iterator[str]:
         self._turn(scheme, width)
         where = f"{width} px, {scheme}"
-        if sideways := self.page.evaluate(_SIDEWAYS):
+        sideways, ready = self.page.evaluate(_SIDEWAYS)
+        if sideways:
             yield f"{where}: {sideways} px sideways"
         if not self.script:
             return
-        if not self.page.evaluate("'axe' in window"):
+        if not ready:
             self.page.evaluate(AXE_SCRIPT)
-        violations, self.looks[scheme] = self.page.evaluate(_AXE, [asked, self.looks[scheme]])
+        violations, self._looks[scheme] = self.page.evaluate(_AXE, [asked, self._looks[scheme]])
         for violation in violations:
             yield f"{where}: {violation}"
 

@@ -14,7 +14,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils.html import strip_tags
 
-from tenants.models import Account, Company
+from tenants.models import Account, Company, StaffMembership
 from tenants.roles import Role
 from tenants.states import AccountRole, AccountStatus, ManagedBy
 from tests.world import confirm_again, make_account, make_company, make_group, make_staff
@@ -156,6 +156,17 @@ def test_whom_one_has_chosen_in_a_company_is_nobody_in_another(company: Company)
     confirm_again(client)
     assert "what shall happen?" in words(client.get(at(company, "users/?chosen=1")))
     assert "Lovelace" not in words(client.get(at(other, "users/?chosen=1")))
+
+
+def test_whoever_has_lost_the_right_is_not_asked_what_shall_happen(company: Company) -> None:
+    ada = make_account(company, claimed=True)
+    staff = make_staff(company.partner, Role.PARTNER_ADMINISTRATOR)
+    client = Client()
+    client.force_login(staff)
+    client.post(at(company, "users/"), {"ids": str(ada.pk), "act": "delete"})
+    confirm_again(client)
+    StaffMembership.objects.filter(user=staff).update(role=Role.PARTNER_VIEWER)
+    assert client.get(at(company, "users/?chosen=1")).status_code == 403
 
 
 def test_disabling_asks_nobody_who_they_are(company: Company) -> None:

@@ -1,0 +1,37 @@
+"""Who may choose the groups of a connector: of one that synchronises, nobody who may only run it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from connectors.models import Connector
+from connectors.states import ConnectorStatus
+from tenants.roles import Role
+from tests.connectors.portal_visit import Visitor
+from tests.entra_emulator import Emulator
+from tests.stage import Stage
+
+
+@pytest.fixture
+def stage(db: None) -> Iterator[Stage]:
+    emulator = Emulator()
+    with emulator.install():
+        yield Stage(emulator, "Ada Lovelace")
+
+
+def test_a_technician_chooses_groups_of_a_draft_and_not_of_a_live_connector(stage: Stage) -> None:
+    other = stage.tenant.add_group("Brewers")
+    path = f"connectors/{stage.connector.pk}/setup/groups/"
+    technician = Visitor(stage.company, role=Role.PARTNER_TECHNICIAN)
+    stage.run()
+    asked: list[dict[str, str]] = [{"sync_group": other.id}, {"add": other.id}, {"save": "1"}, {"forget": "1"}]
+    assert [technician.post(path, data).status_code for data in asked] == [403] * 4
+    assert "choice-of-groups" not in str(dict(technician.client.session))
+    administrator = Visitor(stage.company)
+    assert administrator.post(path, asked[0]).status_code == 302
+    assert f"choice-of-groups-{stage.connector.pk}" in administrator.client.session
+    Connector.objects.filter(pk=stage.connector.pk).update(status=ConnectorStatus.SETUP_INCOMPLETE)
+    assert technician.post(path, asked[0]).status_code == 302
+    assert stage.refreshed().sync_group_id == other.id
