@@ -69,7 +69,6 @@ def act(request: HttpRequest, place: Place) -> HttpResponse:
     if not connectors:
         messages.warning(request, "No connector is ticked: tick one or more first.")
         return answer
-    place.access.require(lifecycle.ACTS[wanted])
     if wanted == "synchronise":
         refusals = lifecycle.synchronise(connectors, actor=place.access.user)
         for connector in connectors:

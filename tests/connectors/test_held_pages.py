@@ -460,6 +460,16 @@ def test_a_person_who_cannot_be_kept_any_more_refuses_all(connector: Connector, 
 # One person
 
 
+def test_who_says_whose_an_address_is_says_first_who_they_are(connector: Connector) -> None:
+    person, account = ask_about_address(connector, 7)
+    maren = Visitor(connector.company)
+    place = held(connector, f"{person}/")
+    again = f"/accounts/reauthenticate/?next={quote(maren.before + place, safe='')}"
+    assert maren.get(place).headers["Location"] == again
+    assert maren.post(place, {"answer": "same", "account": str(account.pk)}).headers["Location"] == again
+    assert PersonMark.objects.filter(connector=connector, object_id=person).count() == 0
+
+
 @pytest.mark.parametrize(
     ("answer", "mark", "said"),
     [
