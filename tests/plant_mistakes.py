@@ -1,6 +1,7 @@
 """Plant known mistakes, one at a time, into a copy of the project, and report which test catches each.
 
     python -m tests.plant_mistakes              all of them; exit 1 if one survives
+    python -m tests.plant_mistakes --security   guards, tokens, links, secrets, the lease
     python -m tests.plant_mistakes --list       what there is
     python -m tests.plant_mistakes 11 second    those of trap 11, and those with the word in their description
 
@@ -27,7 +28,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
 
-from tests.mistakes import ALL, Mistake, Patch
+from tests.mistakes import ALL, SECURITY, Mistake, Patch
 
 ROOT = Path(__file__).resolve().parent.parent
 LONGEST = 600
@@ -114,8 +115,8 @@ def plant(root: Path, each: Mistake) -> tuple[str, str]:
     return {0: "SURVIVED", 1: "caught"}.get(status, "UNCLEAR"), last
 
 
-def chosen(words: Sequence[str]) -> list[Mistake]:
-    return [each for each in ALL if not words or any(word == str(each.trap) or word in each.what for word in words)]
+def chosen(words: Sequence[str], among: Sequence[Mistake] = ALL) -> list[Mistake]:
+    return [each for each in among if not words or any(word == str(each.trap) or word in each.what for word in words)]
 
 
 def selection(each: Mistake) -> tuple[str, ...]:
@@ -132,9 +133,10 @@ def name_of(each: Mistake) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("words", nargs="*", help="trap numbers, or words of a description")
+    parser.add_argument("--security", action="store_true", help="only what lets somebody where they may not be")
     parser.add_argument("--list", action="store_true", help="list the mistakes and plant none")
     asked = parser.parse_args(arguments)
-    mistakes = chosen(asked.words)
+    mistakes = chosen(asked.words, SECURITY if asked.security else ALL)
     if asked.list:
         print("\n".join(map(name_of, mistakes)))
         return 0

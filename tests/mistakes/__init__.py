@@ -19,6 +19,15 @@ from tests.mistakes import (
 from tests.mistakes.guards import guards
 from tests.mistakes.row import Mistake, Patch
 
+GUARDS = guards()
+SECURITY: tuple[Mistake, ...] = (
+    *signin.MISTAKES,
+    *security.MISTAKES,
+    *credentials.MISTAKES,
+    *(each for each in sync.MISTAKES if "lease" in each.what or "fence" in each.what),
+    *GUARDS,
+)
+"""Ways to let somebody see, touch or learn what is not theirs: guards of pages, tokens, links, secrets, the lease."""
 ALL: tuple[Mistake, ...] = (
     *reading.MISTAKES,
     *plan.MISTAKES,
@@ -32,10 +41,10 @@ ALL: tuple[Mistake, ...] = (
     *deciding.MISTAKES,
     *fleet.MISTAKES,
     *telling.MISTAKES,
-    *guards(),
+    *GUARDS,
 )
 
 TRAPS = range(1, 30)
 """The traps that concern reading, tokens, consent, sign-in or identity; what is left is about notifications."""
 
-__all__ = ["ALL", "TRAPS", "Mistake", "Patch"]
+__all__ = ["ALL", "SECURITY", "TRAPS", "Mistake", "Patch"]
