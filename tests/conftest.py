@@ -18,6 +18,9 @@ LONG = os.environ.get("TESTS") == "long"
 hypothesis_settings.register_profile("portal", deadline=None, derandomize=not LONG, database=None)
 hypothesis_settings.load_profile("portal")
 
+# Until everything is collected, what is made stays.
+gc.disable()
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with journeys and real processes: a test of a minute that begins last is waited for by everybody."""
@@ -29,6 +32,7 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
+    gc.enable()
 
 
 @pytest.fixture

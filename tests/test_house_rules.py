@@ -123,6 +123,14 @@ RULES = (
         good=('<script src="{% static "portal/portal.js" %}" defer></script>', "<p>on this = that</p>"),
     ),
     Rule(
+        name="what proves who somebody is, is compared in a time that tells nothing",
+        pattern=r"(token|hash|nonce|signature)\w*[\"']?[\])]*(\([^)]*\))?\s*[!=]=",
+        files=PRODUCTION,
+        instead="Use hmac.compare_digest.",
+        bad=("return row.token_hash == _hash(token)", 'if claims["nonce"] != nonce:', "_token_hash(token) == found"),
+        good=("return hmac.compare_digest(row.token_hash, _hash(token))", "if nonce is None:", "filter(state_hash=x)"),
+    ),
+    Rule(
         name="the clock has a time zone",
         pattern=r"\bdatetime\.(now\(\)|utcnow\(|today\()|\bdate\.today\(",
         files=PRODUCTION,

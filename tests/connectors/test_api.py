@@ -53,6 +53,15 @@ def test_status_tells_what_the_page_tells(stage: Stage, token: str) -> None:
     assert (after["status"], after["people_in_scope"], after["attention"]) == ("Connected", 1, [])
 
 
+def test_a_token_is_compared_as_a_whole(stage: Stage, token: str) -> None:
+    connector = stage.refreshed()
+    whole = connector.token_hash
+    assert lifecycle.token_matches(connector, token)
+    for like in (f"{whole[:-1]}{'0' if whole[-1] != '0' else '1'}", whole[:32] + "0" * 32, whole[:8], ""):
+        connector.token_hash = like
+        assert not lifecycle.token_matches(connector, token), like
+
+
 def test_a_run_is_asked_for_and_its_link_tells_of_it(stage: Stage, token: str) -> None:
     answer = call(stage.connector, token, "synchronise/", "post")
     assert (answer.status_code, OrmQ.objects.count()) == (202, 1)

@@ -172,6 +172,16 @@ def test_an_answer_in_another_browser_changes_nothing_and_tells_nothing(visit: V
     assert visit.client.get(answer).headers["Location"] == visit.step(connector, "azure/consent/")
 
 
+def test_a_state_is_of_one_session_and_of_one_person(partner: Visit) -> None:
+    connector = partner.begin()
+    link = lifecycle.begin_consent(connector, redirect_uri=f"{ORIGIN}/", session="a word", user=partner.user)
+    state = state_of(link)
+    assert lifecycle.finish_consent(state, session="another word", user=partner.user) is None
+    assert lifecycle.finish_consent(state, session="a word", user=partner.sign_up()) is None
+    assert lifecycle.finish_consent(state, session="", user=partner.user) is None
+    assert lifecycle.finish_consent(state, session="a word", user=partner.user) == lifecycle.Returned(connector, "")
+
+
 def test_a_forged_state_and_none_at_all_are_neutral(visit: Visit) -> None:
     connector = visit.begin()
     sent_to_microsoft(visit, connector)

@@ -175,7 +175,15 @@ MISTAKES: tuple[Mistake, ...] = (
     ),
     mistake(
         0,
-        "a token is compared letter by letter",
+        "a token is compared in a time that tells of it",
+        CREDENTIALS,
+        "    return hmac.compare_digest(connector.token_hash, _token_hash(token))\n",
+        "    return connector.token_hash == _token_hash(token)\n",
+        (*TESTS_OF_API, "tests/test_house_rules.py"),
+    ),
+    mistake(
+        0,
+        "a token is compared by its beginning",
         CREDENTIALS,
         "    return hmac.compare_digest(connector.token_hash, _token_hash(token))\n",
         "    return connector.token_hash.startswith(_token_hash(token)[:8])\n",

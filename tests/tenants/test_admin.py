@@ -217,6 +217,18 @@ class TestCompanies:
         )
         assert (answer.status_code, Company.objects.filter(name="Planted").count()) == (403, 0)
 
+    def test_are_changed_only_where_the_right_is(self, cast: Cast) -> None:
+        StaffMembership.objects.create(partner=cast.elsewhere, user=cast.maren, role=Role.PARTNER_VIEWER)
+        client = entering(cast.maren)
+        answers = {}
+        for company in (cast.brightwater, cast.quarrystone):
+            address = f"/partner/tenants/company/{company.pk}/change/"
+            saves = 'name="_save"' in client.get(address).content.decode()
+            answers[company.name] = (saves, client.post(address, {"name": f"{company.name} II"}).status_code)
+        assert answers == {"Brightwater Logistics": (True, 302), "Quarrystone Legal": (False, 403)}
+        names = Company.objects.filter(name__endswith=" II").values_list("name", flat=True)
+        assert list(names) == ["Brightwater Logistics II"]
+
     def test_show_licences_in_use(self, cast: Cast) -> None:
         for status in AccountStatus:
             make_account(cast.sable, status)
