@@ -627,9 +627,9 @@ def _requests(url: Url, scene: Scene) -> Iterator[tuple[str, str, str]]:
     for visitor in scene.visitors:
         names = ["home"]
         if url.arguments or url.key in POSTED:
-            # To whom the sibling company is the same as home, it would answer the same.
+            # To whom another company is the same as home, it would answer the same.
             standings = scene.standings[visitor]
-            names += ["foreign"] if standings["sibling"] == standings["home"] else ["sibling", "foreign"]
+            names += [name for name in ("sibling", "foreign") if standings[name] != standings["home"]]
         for name in names:
             yield from ((visitor, method, name) for method in ("get", "post"))
 

@@ -45,7 +45,7 @@ def plan(scene: Scene) -> SyncPlan:
     return plan_sync(scene.rules, scene.snapshot, scene.roster, scene.limits)
 
 
-@_search(500)
+@_search(400)
 @given(scenes())
 def test_every_plan_leads_where_the_oracle_says_and_is_empty_afterwards(scene: Scene) -> None:
     planned = plan(scene)

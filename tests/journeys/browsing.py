@@ -23,8 +23,8 @@ HEIGHT = 900
 _PICTURED = (("light", WIDE), ("light", NARROW), ("dark", NARROW), ("dark", WIDE))
 _COLOUR = {"runOnly": ["color-contrast"]}
 # What a theme changes is colour alone, and a colour is the same in each width: last comes what only a wide page shows.
-_LOOKED_AT = (("light", WIDE, {}), ("dark", NARROW, {}), ("dark", WIDE, _COLOUR))
-# Of a page that was looked at in the other portal, the links are new; the colours are those of both portals.
+_THOROUGHLY = (("light", WIDE, {}), ("dark", NARROW, {}), ("dark", WIDE, _COLOUR))
+# Of a page that a tour looks at thoroughly somewhere, what this visit shows is new; its colours are those of the tour.
 _ONCE_MORE = (("light", NARROW, {}),)
 SECONDS = 15
 """So long something that must come may take on a loaded machine."""
@@ -203,15 +203,15 @@ class Visitor:
         """Return the page's one heading."""
         return self.page.get_by_role("heading", level=1).inner_text()
 
-    def look(self, *, once_more: bool = False) -> None:
-        """Assert what holds of every page, wide and narrow, light and dark.
+    def look(self, *, thoroughly: bool = False) -> None:
+        """Assert what holds of every page: thoroughly wide and narrow, light and dark, else narrow alone.
 
-        `once_more` says that the same page was looked at in the other portal.
+        The tours look at each page thoroughly once.
         """
         self.page.wait_for_load_state()
         found = [
             problem
-            for scheme, width, asked in (_ONCE_MORE if once_more else _LOOKED_AT)
+            for scheme, width, asked in (_THOROUGHLY if thoroughly else _ONCE_MORE)
             for problem in self._looked_at(scheme, width, asked)
         ]
         self._turn("light", WIDE)

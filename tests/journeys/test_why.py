@@ -102,4 +102,4 @@ def test_a_morning_of_tickets_is_answered_one_after_the_other(scene: Scene, morn
         one.page.get_by_label("Name or email address").fill(question)
         one.page.get_by_role("button", name="Explain").click()
         one.reads(answer)
-        one.look(once_more=True)
+        one.look()
