@@ -22,10 +22,13 @@ WIDE, NARROW = 1280, 390
 HEIGHT = 900
 _PICTURED = (("light", WIDE), ("light", NARROW), ("dark", NARROW), ("dark", WIDE))
 _COLOUR = {"runOnly": ["color-contrast"]}
+View = tuple[str, int, dict[str, Any] | None]
+"""A theme, a width, and what axe is asked there; None asks it nothing."""
 # What a theme changes is colour alone, and a colour is the same in each width: last comes what only a wide page shows.
-_THOROUGHLY = (("light", WIDE, {}), ("dark", NARROW, {}), ("dark", WIDE, _COLOUR))
-# Of a page that a tour looks at thoroughly somewhere, what this visit shows is new; its colours are those of the tour.
-_ONCE_MORE = (("light", NARROW, {}),)
+LIGHT: tuple[View, ...] = (("light", WIDE, {}), ("light", NARROW, None))
+DARK: tuple[View, ...] = (("dark", NARROW, {}), ("dark", WIDE, _COLOUR))
+# Of a page that a tour looks at, what this visit shows is new; its colours are those of the tour.
+ONCE_MORE: tuple[View, ...] = (("light", NARROW, {}),)
 SECONDS = 15
 """So long something that must come may take on a loaded machine."""
 
@@ -203,17 +206,10 @@ class Visitor:
         """Return the page's one heading."""
         return self.page.get_by_role("heading", level=1).inner_text()
 
-    def look(self, *, thoroughly: bool = False) -> None:
-        """Assert what holds of every page: thoroughly wide and narrow, light and dark, else narrow alone.
-
-        The tours look at each page thoroughly once.
-        """
+    def look(self, views: tuple[View, ...] = ONCE_MORE) -> None:
+        """Assert what holds of every page; the tours look at each page in all its views."""
         self.page.wait_for_load_state()
-        found = [
-            problem
-            for scheme, width, asked in (_THOROUGHLY if thoroughly else _ONCE_MORE)
-            for problem in self._looked_at(scheme, width, asked)
-        ]
+        found = [problem for scheme, width, asked in views for problem in self._looked_at(scheme, width, asked)]
         self._turn("light", WIDE)
         found += self.complaints
         self.complaints.clear()
@@ -226,13 +222,13 @@ class Visitor:
             self.page.set_viewport_size({"width": width, "height": HEIGHT})
         self._turned = (scheme, width)
 
-    def _looked_at(self, scheme: Any, width: int, asked: dict[str, Any]) -> Iterator[str]:
+    def _looked_at(self, scheme: Any, width: int, asked: dict[str, Any] | None) -> Iterator[str]:
         self._turn(scheme, width)
         where = f"{width} px, {scheme}"
         sideways, ready = self.page.evaluate(_SIDEWAYS)
         if sideways:
             yield f"{where}: {sideways} px sideways"
-        if not self.script:
+        if not self.script or asked is None:
             return
         if not ready:
             self.page.evaluate(AXE_SCRIPT)
