@@ -172,7 +172,6 @@ class TestCompanies:
     def test_of_ones_only_partner_need_not_be_chosen(self, cast: Cast) -> None:
         page = entering(cast.maren).get("/partner/tenants/company/add/").content.decode()
         assert f'<option value="{cast.harbour.pk}" selected>' in page
-        assert " selected>" in page
         assert (
             f'<option value="{cast.elsewhere.pk}"'
             in entering(cast.operator).get("/partner/tenants/company/add/").content.decode()
