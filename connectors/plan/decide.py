@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from connectors.directory import GroupState, Snapshot
@@ -66,6 +66,7 @@ class Draft:
 
     departures: Departures
     entries: Entries
+    licences_wanted: int
 
     @property
     def changes(self) -> list[Change]:
@@ -91,10 +92,10 @@ def plan_sync(rules: Rules, snapshot: Snapshot, roster: Roster, limits: Limits) 
     empty = complete and not census.scope and not snapshot.unread
     holders = find_holders(roster.accounts)
     arrivals = meet_newcomers(rules, census, holders, marks, _owner_stays(snapshot, census))
-    relinked = {one.account.id for one in arrivals.joined if one.bond is Bond.RELINKED}
-    disowned = [one for one in census.known if one.account.id in relinked]
-    known = [one for one in census.known if one.account.id not in relinked] + list(arrivals.joined)
-    unconfirmed = [one for one in census.unconfirmed if one.account.id not in relinked]
+    joined = {one.account.id for one in arrivals.joined}
+    disowned = [one for one in census.known if one.account.id in joined]
+    known = [one for one in census.known if one.account.id not in joined] + list(arrivals.joined)
+    unconfirmed = [one for one in census.unconfirmed if one.account.id not in joined]
     unconfirmed += arrivals.unconfirmed
 
     kept = _keep_vouched(known, marks, complete=complete)
@@ -116,7 +117,8 @@ def plan_sync(rules: Rules, snapshot: Snapshot, roster: Roster, limits: Limits) 
     def draft_sparing(spared: Set[int]) -> Draft:
         departures = leaving_rules.decide(question.leavers, spared)
         licences = Licences(roster.licences, roster.active, departures.licences_freed)
-        return Draft(departures, joining_rules.decide(returns, arrivals, departures.changes, licences))
+        entries = joining_rules.decide(returns, arrivals, departures.changes, licences)
+        return Draft(departures, entries, licences.wanted)
 
     draft = draft_sparing(frozenset())
     leaving = leaving_rules.leaving_administrators(question.leavers)
@@ -178,9 +180,9 @@ def plan_sync(rules: Rules, snapshot: Snapshot, roster: Roster, limits: Limits) 
         marks_ended=marks_ended,
         bars_ended=census.bars_ended,
         vouched_seen=tuple(sorted(one.account.id for one in known if one.account.vouched)),
-        attention=_attention(snapshot, empty, held, skipped, draft.entries.licences_wanted),
+        attention=_attention(snapshot, empty, held, skipped, draft.licences_wanted),
         in_scope=len(census.scope),
-        licences_wanted=draft.entries.licences_wanted,
+        licences_wanted=draft.licences_wanted,
         second_look=_second_look(question.leavers, disowned, snapshot, census),
         second_group_look=any(
             demand.situation is Situation.REMOVED for leaver in question.leavers for demand in leaver.demands
@@ -198,9 +200,9 @@ def _owner_stays(snapshot: Snapshot, census: Census) -> Callable[[AccountFacts],
 
     def owner_stays(account: AccountFacts) -> bool:
         object_id = account.object_id.lower()
-        if account.tenant_id.lower() != snapshot.tenant_id.lower():
-            return False
-        return object_id in census.unread or (object_id in census.scope and snapshot.people[object_id].enabled)
+        return account.tenant_id.lower() == snapshot.tenant_id.lower() and (
+            object_id in census.unread or (object_id in census.scope and snapshot.people[object_id].enabled)
+        )
 
     return owner_stays
 
@@ -234,13 +236,13 @@ def _another_administrator(accounts: Iterable[AccountFacts], leaving: Set[int], 
 def _bond(one: Known) -> Change:
     """Write down how an account becomes this connector's."""
     if one.bond is Bond.RELINKED:
-        reason = because(Situation.NEW, decision=SAME_PERSON, evidence=SAME_ADDRESS)
+        reason = because(SAME_ADDRESS, Situation.NEW, decision=SAME_PERSON)
         before, after = account_name(one.account), one.person.name if one.person is not None else ""
         return account_change(one, ChangeKind.RELINK, reason, before=before, after=after)
     reason = because(
+        SAME_ADDRESS if one.bond is Bond.ADOPTED else SAME_IDENTITY,
         Situation.NEW if one.bond is Bond.ADOPTED else None,
         decision=CONFIRMED if one.account.role is AccountRole.ADMIN else "",
-        evidence=SAME_ADDRESS if one.bond is Bond.ADOPTED else SAME_IDENTITY,
     )
     return account_change(
         one,
@@ -251,17 +253,15 @@ def _bond(one: Known) -> Change:
     )
 
 
-def _active_at_the_end(known: Iterable[Known], changes: Iterable[Change]) -> Mapping[str, Member]:
+def _active_at_the_end(known: Iterable[Known], changes: Sequence[Change]) -> Mapping[str, Member]:
     """Return who has an Active account through this connector when the plan is done, by object id."""
-    ends = {change.account_id: change.status for change in changes if change.account_id is not None}
+    changed = {change.account_id for change in changes}
     active: dict[str, Member] = {
         one.object_id: one.account
         for one in known
-        if ends.get(one.account.id, one.account.status) is AccountStatus.ACTIVE
+        if one.account.status is AccountStatus.ACTIVE and one.account.id not in changed
     }
-    for change in changes:
-        if change.account_id is None and change.status is AccountStatus.ACTIVE:
-            active[change.object_id] = change
+    active.update((change.object_id, change) for change in changes if change.status is AccountStatus.ACTIVE)
     return active
 
 

@@ -45,7 +45,7 @@ def mirror_groups(
         if _precedence(mirror) < _precedence(other):
             standing[directory_id] = mirror
     changes = [
-        _group_change(ChangeKind.GROUP_HAND_BACK, mirror, because(evidence=GROUP_NOT_CHOSEN))
+        _group_change(ChangeKind.GROUP_HAND_BACK, mirror, because(GROUP_NOT_CHOSEN))
         for directory_id, mirror in standing.items()
         if mirror.live and directory_id not in chosen
     ]
@@ -53,7 +53,7 @@ def mirror_groups(
     for directory_id, reading in chosen.items():
         found = standing.get(directory_id)
         if reading.state is GroupState.GONE and found is not None and found.live:
-            changes.append(_group_change(ChangeKind.GROUP_HAND_BACK, found, because(evidence=GROUP_GONE)))
+            changes.append(_group_change(ChangeKind.GROUP_HAND_BACK, found, because(GROUP_GONE)))
         if not reading.complete:
             continue
         wanted = {
@@ -67,7 +67,7 @@ def mirror_groups(
                 changes += [_join(reading, None, *member) for member in wanted.items()]
             continue
         if not found.live:
-            changes.append(_group_change(ChangeKind.GROUP_TAKE_UP, found, because(evidence=GROUP_CHOSEN)))
+            changes.append(_group_change(ChangeKind.GROUP_TAKE_UP, found, because(GROUP_CHOSEN)))
         if reading.name and reading.name != found.name:
             changes.append(_rename(reading, found))
         changes += [
@@ -106,7 +106,7 @@ def _creation(reading: GroupReading) -> Change:
     return Change(
         kind=ChangeKind.GROUP_CREATE,
         object_id=reading.id,
-        because=because(evidence=GROUP_CHOSEN),
+        because=because(GROUP_CHOSEN),
         directory_group_id=reading.id,
         name=name,
         after=name,
@@ -117,7 +117,7 @@ def _rename(reading: GroupReading, mirror: MirrorFacts) -> Change:
     return Change(
         kind=ChangeKind.GROUP_RENAME,
         object_id=reading.id,
-        because=because(evidence=OTHER_NAME),
+        because=because(OTHER_NAME),
         group_id=mirror.group_id,
         directory_group_id=reading.id,
         name=reading.name,
@@ -134,7 +134,7 @@ def _join(reading: GroupReading, group_id: int | None, object_id: str, member: M
     return Change(
         kind=ChangeKind.GROUP_JOIN,
         object_id=object_id,
-        because=because(via=reading.members[object_id], evidence=MEMBER),
+        because=because(MEMBER, via=reading.members[object_id]),
         account_id=_account_id(member),
         group_id=group_id,
         directory_group_id=reading.id,
@@ -149,7 +149,7 @@ def _leave(reading: GroupReading, mirror: MirrorFacts, account_id: int, by_id: M
     return Change(
         kind=ChangeKind.GROUP_LEAVE,
         object_id="" if account is None else account.object_id.lower(),
-        because=because(evidence=NO_MEMBER),
+        because=because(NO_MEMBER),
         account_id=account_id,
         group_id=mirror.group_id,
         directory_group_id=reading.id,

@@ -77,7 +77,6 @@ class Entries:
     held: list[Held] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
     asking: set[str] = field(default_factory=set)
-    licences_wanted: int = 0
 
 
 def find_returns(rules: Rules, known: Iterable[Known], marks: Marks) -> Returns:
@@ -143,10 +142,9 @@ class JoiningRules:
 
         for one in returns.waiting:
             if licences.take():
-                result.changes.append(status_change(one, _ACTIVATE, because(evidence=LICENCE_FREE)))
+                result.changes.append(status_change(one, _ACTIVATE, because(LICENCE_FREE)))
         self._enter(returns.enabling, restoring, braked, licences, result)
         self._create(new.fitting, braked, licences, result)
-        result.licences_wanted = licences.wanted
         return result
 
     def _braked(self, restoring: Iterable[Return], new: Creations) -> bool:
@@ -292,8 +290,8 @@ class JoiningRules:
                 result.changes.append(change)
 
     def _reason(self, situation: Situation, evidence: str, object_id: str, approved: bool = False) -> Because:
-        decision = APPROVED if approved else ""
-        return because(situation, self.rules.actions[situation], decision, self.scope[object_id], evidence)
+        rule = self.rules.actions[situation]
+        return because(evidence, situation, rule, decision=APPROVED if approved else "", via=self.scope[object_id])
 
 
 def _evidence(move: Move, evidence: str) -> str:

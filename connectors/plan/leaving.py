@@ -24,11 +24,10 @@ from connectors.states import DESTRUCTIVE, ChangeKind, HoldCause, Situation, Ski
 from tenants.states import AccountRole, AccountStatus
 
 _STRENGTH = {
-    ChangeKind.DISABLE: 1,
-    ChangeKind.CONVERT: 2,
-    ChangeKind.DELETE: 3,
-    ChangeKind.WITHDRAW: 3,
+    kind: place
+    for place, kind in enumerate((ChangeKind.DISABLE, ChangeKind.CONVERT, ChangeKind.DELETE, ChangeKind.WITHDRAW))
 }
+"""WITHDRAW meets no other: it is all that is ever asked of an account that was never Active."""
 _ORDER = (Situation.DISABLED, Situation.REMOVED, Situation.DELETED)
 """Equal actions: the earlier one gives the reason."""
 
@@ -105,7 +104,8 @@ def question_rules(rules: Rules, known: Iterable[Known], marks: Marks) -> Questi
             if marks.kept(one.object_id, situation):
                 skipped.append(account_skipped(one, situation, SkipReason.KEPT))
                 continue
-            asking[one.object_id] = max(asking.get(one.object_id, 0), _STRENGTH[cell.kind])
+            strength = _STRENGTH[cell.kind]
+            asking[one.object_id] = max(asking.get(one.object_id, strength), strength)
             if situation is Situation.REMOVED:
                 asking_removed.add(one.object_id)
             if cell.kind is ChangeKind.CONVERT and not one.account.claimed:
@@ -223,5 +223,6 @@ class LeavingRules:
             evidence = ABSENT
         else:
             evidence = LEFT_OUT if leaver.known.object_id in self.left_out else OUTSIDE
-        reason = because(situation, self.rules.actions[situation], APPROVED if approved else "", evidence=evidence)
+        rule = self.rules.actions[situation]
+        reason = because(evidence, situation, rule, decision=APPROVED if approved else "")
         return status_change(leaver.known, demand.move, reason, approved=approved)

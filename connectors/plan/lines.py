@@ -62,35 +62,34 @@ _ORDER = {
 """Links first, then what frees licences and addresses, then what needs them, then what follows from all that."""
 
 
-def change_order(change: Change) -> tuple[int, str, str, str, int, int]:
-    """Return the place of a change among those of a plan."""
+def change_order(change: Change) -> tuple[int, str, str, int]:
+    """Return the place of a change among those of a plan; no two have the same."""
     return (
         _ORDER[change.kind],
         change.email.lower(),
-        change.object_id,
         change.directory_group_id,
-        change.group_id or 0,
         change.account_id or 0,
     )
 
 
-def held_order(held: Held) -> tuple[tuple[int, str, str, str, int, int], str]:
+def held_order(held: Held) -> tuple[int, str, str, int]:
     """Return the place of a held change among those of a plan."""
-    return change_order(held.change), held.cause
+    return change_order(held.change)
 
 
-def skipped_order(skipped: Skipped) -> tuple[str, str, str, str]:
-    """Return the place of a skipped situation among those of a plan."""
-    return skipped.email.lower(), skipped.object_id, skipped.situation or "", skipped.reason
+def skipped_order(skipped: Skipped) -> tuple[str, str]:
+    """Return the place of a skipped situation among those of a plan; those of one person stay as they were found."""
+    return skipped.email.lower(), skipped.object_id
 
 
 @lru_cache(maxsize=1024)
 def because(
+    evidence: str,
     situation: Situation | None = None,
     rule: Action | None = None,
+    *,
     decision: str = "",
     via: str = "",
-    evidence: str = "",
 ) -> Because:
     """Return the reason, the same value for the same words: a plan may hold 100,000 of them."""
     return Because(situation, rule, decision, via, evidence)
@@ -147,7 +146,7 @@ def status_change(known: Known, move: Move, reason: Because, *, approved: bool =
     )
 
 
-def creation(person: Person, address: str, move: Move, reason: Because, *, approved: bool = False) -> Change:
+def creation(person: Person, address: str, move: Move, reason: Because, *, approved: bool) -> Change:
     """Write down a new account. Where the directory has no name at all, the address's local part is the name."""
     first, last = directory_name(person)
     return Change(

@@ -47,7 +47,7 @@ def follow_directory(
                     account_change(
                         one,
                         ChangeKind.RENAME,
-                        because(evidence=OTHER_NAME),
+                        because(OTHER_NAME),
                         before=account_name(account),
                         after=f"{first} {last}".strip(),
                         first_name=first,
@@ -60,7 +60,7 @@ def follow_directory(
                     account_change(
                         one,
                         ChangeKind.EMAIL,
-                        because(evidence=OTHER_EMAIL),
+                        because(OTHER_EMAIL),
                         before=account.email,
                         after=email,
                     )

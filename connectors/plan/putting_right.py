@@ -106,13 +106,13 @@ def remedy_for(losses: Iterable[Loss], free: int | None) -> Remedy:
     """Decide who comes back, administrators first, then by address; whoever cannot is left with the reason."""
     ordered = sorted(losses, key=lambda loss: (not loss.administrator, loss.email.lower(), loss.line))
     found = [(loss, _obstacle(loss)) for loss in ordered]
-    wanted = Counter(loss.email.lower() for loss, obstacle in found if obstacle is None and _is_deleted(loss))
+    wanted = Counter(loss.email.lower() for loss, obstacle in found if obstacle is None)
     returns: list[Return] = []
     left: list[tuple[Loss, Obstacle]] = []
     licences = free
     for loss, why_not in found:
         obstacle = why_not
-        if obstacle is None and _is_deleted(loss) and wanted[loss.email.lower()] > 1:
+        if obstacle is None and wanted[loss.email.lower()] > 1:
             obstacle = Obstacle.ADDRESS_TWICE
         if obstacle is None:
             comes = _return(loss)
@@ -126,10 +126,6 @@ def remedy_for(losses: Iterable[Loss], free: int | None) -> Remedy:
             obstacle = Obstacle.LICENCE
         left.append((loss, obstacle))
     return Remedy(tuple(returns), tuple(left), free)
-
-
-def _is_deleted(loss: Loss) -> bool:
-    return loss.status is AccountStatus.DELETED
 
 
 def _obstacle(loss: Loss) -> Obstacle | None:

@@ -114,7 +114,7 @@ def find_owners(tenant_id: str, accounts: Iterable[AccountFacts]) -> dict[str, t
         found = account, state
         object_id = account.object_id.lower()
         other = owners.setdefault(object_id, found)
-        if other is not found and _preference(*found) < _preference(*other):
+        if _preference(*found) < _preference(*other):
             owners[object_id] = found
     return owners
 

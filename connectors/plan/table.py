@@ -7,26 +7,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import TypeAlias
 
 from connectors.plan.values import AccountFacts
 from connectors.states import RULE_CHOICES, Action, ChangeKind, HoldCause, Situation, SkipReason
-from tenants.states import AccountStatus, Hand, Labelled, PendingReason
+from tenants.states import AccountStatus, Hand, PendingReason
 
 
-class State(Labelled):
-    """Name what a person's account is to the rules."""
+class State(Enum):
+    """Say what a person's account is to the rules, in the words of their documentation."""
 
-    NO_ACCOUNT = "no_account", "no account"
-    BARRED = "barred", "deleted by a person, the owner still in scope"
-    HANDED_BACK = "handed_back", "handed back by a person"
-    ACTIVE = "active", "Active"
-    PENDING = "pending", "Pending approval, was Active before"
-    NEVER_ACTIVE = "never_active", "Pending approval, never Active"
-    DISABLED = "disabled", "Disabled by the connector"
-    DISABLED_BY_PERSON = "disabled_by_person", "Disabled by a person"
-    DELETED = "deleted", "Deleted by the connector within 30 days"
-    DELETED_DISABLED = "deleted_disabled", "Deleted by the connector within 30 days, Disabled by a person before"
+    NO_ACCOUNT = "no account"
+    BARRED = "deleted by a person, the owner still in scope"
+    HANDED_BACK = "handed back by a person"
+    ACTIVE = "Active"
+    PENDING = "Pending approval, was Active before"
+    NEVER_ACTIVE = "Pending approval, never Active"
+    DISABLED = "Disabled by the connector"
+    DISABLED_BY_PERSON = "Disabled by a person"
+    DELETED = "Deleted by the connector within 30 days"
+    DELETED_DISABLED = "Deleted by the connector within 30 days, Disabled by a person before"
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +162,7 @@ def markdown() -> str:
             "| --- |" + " --- |" * len(choices),
         ]
         for state, row in rows.items():
-            lines.append(f"| {state.label} | " + " | ".join(_words(row[choice]) for choice in choices) + " |")
+            lines.append(f"| {state.value} | " + " | ".join(_words(row[choice]) for choice in choices) + " |")
     lines += ["", "## Why a situation leads to no change", ""]
     lines += [f"- {reason.label}" for reason in SkipReason]
     lines += ["", "## Why a change is held", ""]

@@ -6,6 +6,7 @@ It takes no lease, counts as no run, and writes nothing; no transaction is open 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 from django.utils import timezone
@@ -88,19 +89,11 @@ def ask(
         return _remembering(first, connector, object_id, error.sentence, reference=error.reference, door=door)
     except Unreadable as error:
         return _remembering(first, connector, object_id, str(error), door=Door.AUTH)
-    known = Facts(
-        asked=first.asked,
-        tenant=first.tenant,
-        group_name=first.group_name,
-        stopped=first.stopped,
-        person=person,
-        unread=unread,
-        account=first.account,
-        restorable_until=first.restorable_until,
-        decisions=first.decisions,
-        last=first.last,
+    return survey(
+        replace(first, person=person, unread=unread),
+        Survey(found.rules, found.seen, found.roster, found.plan),
+        object_id=object_id,
     )
-    return survey(known, Survey(found.rules, found.seen, found.roster, found.plan), object_id=object_id)
 
 
 def without_connector(company: Company, account: Account) -> Facts:

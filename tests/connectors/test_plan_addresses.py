@@ -32,6 +32,7 @@ from tests.connectors.planning import (
 
 ANN, BO = person("ann"), person("bo")
 BO_AS_ANN = person("bo", mail="ANN@firm.example")
+SAME_BO = mark("bo", "same_person", 1)
 UNLINKED: dict[str, Any] = {"managed_by": ManagedBy.PB, "link": None}
 ADMIN: dict[str, Any] = {"role": AccountRole.ADMIN}
 
@@ -43,6 +44,11 @@ def test_two_newcomers_with_one_address_are_both_skipped(accounts: list[Any]) ->
     made = plan(reading([ANN, BO_AS_ANN, person("cy")]), *accounts)
     assert told(made) == ["create cy", "skipped ann: two_newcomers", "skipped bo: two_newcomers"]
     assert [one.email for one in made.skipped] == ["ann@firm.example"] * 2
+
+
+def test_two_newcomers_meet_at_an_account_by_hand_whatever_the_rule_for_new_people_says() -> None:
+    made = plan(reading([ANN, BO_AS_ANN]), account(1, "ann", **BY_HAND), by=rules(new="nothing"))
+    assert told(made) == ["skipped ann: two_newcomers", "skipped bo: two_newcomers"]
 
 
 def test_two_newcomers_of_whom_one_was_declined_are_both_kept_out() -> None:
@@ -144,6 +150,12 @@ def test_nothing_is_relinked_from_somebody_who_may_be_there_or_is_not_ours(
     assert marks_told(made) == []
 
 
+def test_another_tenants_person_with_the_owners_object_id_is_not_the_owner() -> None:
+    foreign = account(1, "ann", tenant_id="elsewhere", link=None)
+    made = plan(reading([BO_AS_ANN, person("ann", mail="new@firm.example")]), foreign, marks=[SAME_BO])
+    assert told(made) == ["relink bo", "create ann", "rename bo"]
+
+
 def test_the_decision_names_both_people() -> None:
     for wrong in (mark("bo", "same_person", 2), mark("cy", "same_person", 1)):
         made = plan(reading([BO_AS_ANN], outside=[ANN]), account(1, "ann"), marks=[wrong], by=rules(removed="nothing"))
@@ -223,6 +235,26 @@ def test_two_restorations_with_one_address_are_both_skipped() -> None:
     rival = plan(reading([ANN, BO, person("cy", mail="ann@firm.example")]), *accounts)
     assert told(rival)[-1] == "skipped cy: address_taken 1?"
     assert [one.account_id for one in made.skipped] == [1, 2]
+
+
+def test_of_two_restorations_with_one_address_the_older_account_is_named_to_a_newcomer() -> None:
+    accounts = [
+        account(1, "bo", email="x@firm.example", **DELETED),
+        account(2, "ann", email="x@firm.example", **DELETED),
+    ]
+    for order in (accounts, accounts[::-1]):
+        made = plan(reading([ANN, BO, person("cy", mail="x@firm.example")]), *order)
+        assert told(made)[-1] == "skipped cy: address_taken 1?"
+
+
+def test_whose_own_account_cannot_return_has_no_question_left() -> None:
+    made = plan(
+        reading([ANN]),
+        account(2, "ann", **DELETED),
+        account(1, "ann", **BY_HAND),
+        marks=[mark("ann", "same_person", 1)],
+    )
+    assert (told(made), marks_told(made)) == (["skipped ann: restore_taken 1"], ["-same_person ann 1"])
 
 
 def test_a_newcomer_gives_way_to_a_restoration_with_the_same_address() -> None:

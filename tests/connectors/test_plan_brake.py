@@ -248,6 +248,12 @@ def test_where_the_stronger_is_newly_held_the_weaker_is_judged_by_the_brake_for_
     removed = people(names[2:5])
     snapshot = reading(people(names[5:]), outside=[*off, *removed])
     made = plan(snapshot, *accounts_of(names), limits=STAY, by=rules(removed="delete"))
+    assert {(one.change.approved, one.change.because.sentence()) for one in made.held} == {
+        (False, "REMOVED, rule: delete · not a member of the sync group at two complete reads")
+    }
+    assert {(one.approved, one.because.sentence()) for one in made.changes} == {
+        (False, "DISABLED, rule: disable · the directory says that the account is disabled")
+    }
     assert told(made) == [
         "disable p001",
         "disable p002",
@@ -273,6 +279,14 @@ def test_a_weaker_action_of_an_empty_group_stays_held() -> None:
     snapshot = reading([], outside=[OFF, person("bo", enabled=False)])
     made = plan(snapshot, account(1, "ann"), account(2, "bo"), by=rules(disabled="delete"), limits=STAY)
     assert told(made) == ["held delete ann: brake", "held delete bo: brake"]
+    accounts = [account(1, "ann"), account(2, "bo"), account(3, "cy")]
+    few = plan(
+        reading([], outside=[OFF], gone=["bo", "cy"]),
+        *accounts,
+        by=rules(disabled="delete", deleted="delete"),
+        limits=STAY,
+    )
+    assert told(few) == ["held delete ann: brake", "held delete bo: brake", "held delete cy: brake"]
 
 
 # A person approves one, some or all: what is applied is what was approved and is still planned.

@@ -197,6 +197,8 @@ def test_whoever_is_no_member_at_all_is_removed_from_an_exact_mirror() -> None:
     assert told(made) == ["group_leave account 99 crew", "group_leave account 4 crew"]
     unknown, by_hand = made.changes
     assert (unknown.name, unknown.email, by_hand.name) == ("", "", "Hand Test")
+    lost = plan(reading([ANN], groups=[group("Crew")]), account(1, "ann"), mirrors=[mirror(16, 9)])
+    assert [one.account_id for one in lost.changes] == [9, 16]
 
 
 # Names.
@@ -226,6 +228,7 @@ def test_a_deselected_group_is_handed_back() -> None:
     (change,) = made.changes
     assert (change.kind, change.group_id, change.object_id) == ("group_hand_back", 7, "crew")
     assert (change.name, change.before, change.after) == ("Crew", "Azure AD", "PB")
+    assert change.directory_group_id == "crew"
     assert change.because.evidence == "not an additional group any more"
     assert plan(reading([ANN]), account(1, "ann"), mirrors=[mirror(1, live=False)]).quiet
 

@@ -108,6 +108,18 @@ def test_growth_is_held_until_approved_and_what_was_approved_does_not_count() ->
     assert (counts(unheld), told(unheld)[-1]) == ((12, 0), "create p511")
 
 
+def test_an_approved_restoration_does_not_count_and_a_held_one_says_why() -> None:
+    snapshot = reading(people([*crowd(1), *crowd(10, start=500)]))
+    deleted = accounts_of(crowd(1), **DELETED)
+    before = plan(snapshot, *deleted, limits=STAY)
+    assert counts(before) == (0, 11)
+    assert [one.change.because.sentence() for one in before.held][:1] == [
+        "RETURNED, rule: enable · enabled and in the sync group again"
+    ]
+    made = plan(snapshot, *deleted, limits=STAY, marks=[approved("p001", "restore")])
+    assert (counts(made), told(made)[0]) == ((11, 0), "restore p001 → active approved")
+
+
 def test_an_approved_creation_without_a_licence_is_pending_and_the_approval_is_spent() -> None:
     marks = [held("ann", "create", "growth"), approved("ann", "create")]
     made = plan(reading([ANN]), marks=marks, licences=0)

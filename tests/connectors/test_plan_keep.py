@@ -99,6 +99,19 @@ def test_who_vouches_for_an_account_keeps_it_in_the_situations_that_held_and_hol
     assert (told(over), marks_told(over), over.vouched_seen) == ([], [], (1,))
 
 
+def test_what_nobody_vouched_for_is_not_kept_however_long_it_holds() -> None:
+    before = Link("ann@firm.example", frozenset({Situation.REMOVED}))
+    made = plan(reading([CY], outside=[ANN]), account(1, "ann", link=before), account(3, "cy"))
+    assert (told(made), marks_told(made)) == (["disable ann"], [])
+
+
+def test_those_vouched_for_and_what_links_remember_are_told_in_the_order_of_the_accounts() -> None:
+    accounts = [account(2, "ann", vouched=True, link=Link()), account(1, "bo", vouched=True, link=Link())]
+    for order in (accounts, accounts[::-1]):
+        made = plan(reading([ANN, BO]), *order)
+        assert (made.vouched_seen, [note.account_id for note in made.notes]) == ((1, 2), [1, 2])
+
+
 def test_who_vouches_again_keeps_nothing_twice() -> None:
     before = Link("ann@firm.example", frozenset({Situation.REMOVED}))
     accounts = [account(1, "ann", vouched=True, link=before), account(3, "cy")]
@@ -133,6 +146,8 @@ def test_the_last_administrators_are_spared_and_everybody_is_told() -> None:
     assert [(one.situation, one.account_id) for one in made.skipped] == [(Situation.REMOVED, 1), (Situation.REMOVED, 2)]
     again = plan(reading([CY], outside=[ANN, BO]), *accounts, by=rules(removed="delete"))
     assert told(again) == told(made)
+    off = plan(reading([CY], outside=[OFF]), accounts[0], accounts[2], by=rules(removed="delete"))
+    assert [(one.reason, one.situation) for one in off.skipped] == [("spared", Situation.REMOVED)]
 
 
 @pytest.mark.parametrize(
@@ -153,6 +168,12 @@ def test_an_administrator_who_is_not_active_saves_nobody(facts: dict[str, Any]) 
     accounts = [account(1, "ann", **ADMIN), account(3, "cy", **facts, **ADMIN), account(2, "bo")]
     made = plan(reading([BO], outside=[ANN, CY]), *accounts)
     assert [one for one in told(made) if "ann" in one] == ["skipped ann: spared"]
+
+
+def test_an_administrator_who_returns_pending_saves_nobody() -> None:
+    accounts = [account(1, "ann", **ADMIN), account(2, "bo", **DISABLED, **ADMIN)]
+    made = plan(reading([BO], outside=[ANN]), *accounts, by=rules(returned="pending"))
+    assert told(made) == ["suspend bo → pending rule", "skipped ann: spared"]
 
 
 def test_users_are_not_spared_and_an_administrator_who_is_not_active_neither() -> None:

@@ -15,6 +15,7 @@ from tests.connectors.planning import (
     DELETED,
     DISABLED,
     PENDING,
+    PERSONAL,
     account,
     group,
     person,
@@ -84,6 +85,45 @@ def test_a_deleted_account_that_a_person_deleted_goes_before_one_that_may_return
     barred = account(2, "a2", object_id="ann", **DELETED, barred=True)
     for accounts in ([may_return, barred], [barred, may_return]):
         assert told(plan(reading([person("ann")]), *accounts)) == ["skipped ann: deleted_by_person"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({}, {**DELETED, "barred": True}),
+        ({"link": None}, {**DELETED, "barred": True}),
+        ({}, {**DELETED, "disabled_by": "person"}),
+        ({"link": None}, {**DELETED, "disabled_by": "person"}),
+        ({**DELETED, "barred": True}, DELETED),
+        ({**DELETED, "barred": True, "link": None}, DELETED),
+        ({**DELETED, "barred": True}, {**DELETED, "disabled_by": "person"}),
+        ({**DELETED, "barred": True, "link": None}, {**DELETED, "disabled_by": "person"}),
+    ],
+)
+def test_a_living_account_goes_before_one_a_person_deleted_and_that_before_one_that_may_return(
+    first: dict[str, Any], second: dict[str, Any]
+) -> None:
+    for one, other in ((1, 2), (2, 1)):
+        accounts = [account(one, "a", object_id="ann", **first), account(other, "b", object_id="ann", **second)]
+        alone = plan(reading([person("ann"), person("zoe")]), accounts[0], account(3, "zoe"))
+        for order in (accounts, accounts[::-1]):
+            made = plan(reading([person("ann"), person("zoe")]), *order, account(3, "zoe"))
+            assert (made.changes, made.skipped) == (alone.changes, alone.skipped)
+
+
+def test_of_two_deleted_accounts_the_latest_returns_though_a_person_disabled_it() -> None:
+    for one, other in ((1, 2), (2, 1)):
+        accounts = [
+            account(one, "a", object_id="ann", **DELETED),
+            account(other, "b", object_id="ann", **{**DELETED, "disabled_by": "person"}),
+        ]
+        (change, *_) = plan(reading([person("ann")]), *accounts).changes
+        assert (change.kind, change.account_id) == ("restore", 2)
+
+
+def test_a_personal_account_is_its_owners_alone_whatever_was_decided_before() -> None:
+    personal = account(1, "a", **{**PERSONAL, "object_id": "ann", "tenant_id": "tenant", "barred": True})
+    assert told(plan(reading([person("ann")]), personal)) == ["create ann"]
 
 
 # Names follow the directory while the person exists in it, in the group or not.
@@ -250,6 +290,8 @@ def test_a_changed_email_is_told_once_and_remembered() -> None:
     (change,) = made.changes
     assert (change.kind, change.before, change.after) == ("email", "ann@firm.example", "anne@firm.example")
     assert change.email == "ann@firm.example"
+    assert (change.first_name, change.last_name) == ("", "")
+    assert change.because.sentence() == "the directory has another email address"
     (note,) = made.notes
     assert (note.account_id, note.directory_email, note.situations) == (1, "anne@firm.example", frozenset())
     told_before = account(1, "ann", link=Link("anne@firm.example"))
@@ -273,6 +315,13 @@ def test_a_difference_in_case_is_none() -> None:
 
 def test_an_email_not_yet_remembered_is_noted_without_a_line() -> None:
     made = plan(reading([person("ann")]), account(1, "ann", link=Link()))
+    assert (made.changes, [note.directory_email for note in made.notes]) == ((), ["ann@firm.example"])
+
+
+def test_an_email_that_the_user_principal_name_alone_tells_is_noted_too() -> None:
+    made = plan(
+        reading([person("ann", mail="", user_principal_name="ann@firm.example")]), account(1, "ann", link=Link())
+    )
     assert (made.changes, [note.directory_email for note in made.notes]) == ((), ["ann@firm.example"])
 
 
@@ -313,6 +362,8 @@ def test_guests_left_out_are_treated_as_not_in_the_group_and_listed() -> None:
     made = plan(snapshot, account(1, "ann"), account(2, "bo"), by=rules(guests=False, direct=True))
     assert told(made) == ["disable bo"]
     assert [(one.object_id, one.reason) for one in made.left_out] == [("bo", LeftOutReason.GUEST)]
+    alone = plan(snapshot, account(1, "ann"), account(2, "bo"), by=rules(guests=False))
+    assert (told(alone), alone.left_out) == (told(made), made.left_out)
 
 
 def test_guests_and_nested_people_are_in_scope_where_no_setting_says_otherwise() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -74,26 +75,26 @@ def test_whoever_comes_back_pending_waits_for_a_person() -> None:
 @pytest.mark.parametrize(
     ("kind", "facts", "obstacle"),
     [
-        (DISABLE, {"status": AccountStatus.ACTIVE, "disabled_by": Hand.NONE}, Obstacle.BACK),
-        (DELETE, {"status": AccountStatus.ACTIVE, "deleted_by": Hand.NONE}, Obstacle.BACK),
-        (DISABLE, {"status": AccountStatus.PENDING}, Obstacle.WAITS),
-        (DISABLE, {"disabled_by": Hand.PERSON}, Obstacle.BY_PERSON_DISABLED),
-        (DELETE, {"deleted_by": Hand.PERSON}, Obstacle.BY_PERSON_DELETED),
-        (DISABLE, {**NOW_DELETED, "deleted_by": Hand.PERSON}, Obstacle.BY_PERSON_DELETED),
-        (DISABLE, {"again": True}, Obstacle.AGAIN),
-        (DELETE, {"again": True}, Obstacle.AGAIN),
-        (DISABLE, NOW_DELETED, Obstacle.AGAIN),
-        (DELETE, {"restorable": False}, Obstacle.TOO_LATE),
-        (DELETE, {"restorable": False, "deleted_by": Hand.PERSON}, Obstacle.TOO_LATE),
-        (DELETE, NOW_DISABLED, Obstacle.BACK),
-        (DELETE, {**NOW_DISABLED, "disabled_by": Hand.PERSON}, Obstacle.BY_PERSON_DISABLED),
-        (DISABLE, {"owner": "somebody else"}, Obstacle.OTHER_PERSON),
-        (DELETE, {"address_taken": True}, Obstacle.ADDRESS_TAKEN),
-        (DELETE, {"owner_taken": True}, Obstacle.OWNER_TAKEN),
-        (DISABLE, {"status": AccountStatus.PERSONAL}, Obstacle.PERSONAL),
-        (ChangeKind.CONVERT, {"status": AccountStatus.PERSONAL}, Obstacle.PERSONAL),
-        (ChangeKind.WITHDRAW, {**NOW_DELETED, "restorable": False}, Obstacle.WITHDRAWN),
-        (DISABLE, {"status": None, "account_id": None}, Obstacle.GONE),
+        (DISABLE, {"status": AccountStatus.ACTIVE, "disabled_by": Hand.NONE}, "back"),
+        (DELETE, {"status": AccountStatus.ACTIVE, "deleted_by": Hand.NONE}, "back"),
+        (DISABLE, {"status": AccountStatus.PENDING}, "waits"),
+        (DISABLE, {"disabled_by": Hand.PERSON}, "person_disabled"),
+        (DELETE, {"deleted_by": Hand.PERSON}, "person_deleted"),
+        (DISABLE, {**NOW_DELETED, "deleted_by": Hand.PERSON}, "person_deleted"),
+        (DISABLE, {"again": True}, "again"),
+        (DELETE, {"again": True}, "again"),
+        (DISABLE, NOW_DELETED, "again"),
+        (DELETE, {"restorable": False}, "too_late"),
+        (DELETE, {"restorable": False, "deleted_by": Hand.PERSON}, "too_late"),
+        (DELETE, NOW_DISABLED, "back"),
+        (DELETE, {**NOW_DISABLED, "disabled_by": Hand.PERSON}, "person_disabled"),
+        (DISABLE, {"owner": "somebody else"}, "other_person"),
+        (DELETE, {"address_taken": True}, "address_taken"),
+        (DELETE, {"owner_taken": True}, "owner_taken"),
+        (DISABLE, {"status": AccountStatus.PERSONAL}, "personal"),
+        (ChangeKind.CONVERT, {"status": AccountStatus.PERSONAL}, "personal"),
+        (ChangeKind.WITHDRAW, {**NOW_DELETED, "restorable": False}, "withdrawn"),
+        (DISABLE, {"status": None, "account_id": None}, "gone"),
     ],
 )
 def test_who_cannot_come_back_is_left_with_the_reason(kind: ChangeKind, facts: dict[str, Any], obstacle: str) -> None:
@@ -121,6 +122,13 @@ def test_licences_go_to_administrators_first_and_then_by_address() -> None:
     assert (remedy_for(losses, None).taken, remedy_for(losses, None).missing) == (4, 0)
 
 
+def test_of_administrators_and_of_users_the_first_address_comes_first() -> None:
+    losses = [loss(1, email="zoe@firm.example"), loss(2, email="Amy@firm.example")]
+    for facts in ({}, {"administrator": True}):
+        remedy = remedy_for([replace(each, **facts) for each in losses], 1)
+        assert [each.loss.line for each in remedy.returns] == [2]
+
+
 def test_who_cannot_come_back_takes_no_licence() -> None:
     assert told(remedy_for([loss(1, disabled_by=Hand.PERSON), loss(2)], 1)) == {
         "person1": "left: person_disabled",
@@ -131,10 +139,14 @@ def test_who_cannot_come_back_takes_no_licence() -> None:
 def test_two_who_would_return_to_one_address_are_told_apart_by_a_person() -> None:
     same = {"email": "SAME@firm.example"}
     remedy = remedy_for([loss(1, DELETE, **same), loss(2, DELETE, email="same@firm.example"), loss(3, DELETE)], None)
-    assert [obstacle for _, obstacle in remedy.left] == [Obstacle.ADDRESS_TWICE, Obstacle.ADDRESS_TWICE]
+    assert [obstacle for _, obstacle in remedy.left] == ["address_twice", "address_twice"]
     assert [each.loss.line for each in remedy.returns] == [3]
     alone = remedy_for([loss(1, DELETE, **same), loss(2, DELETE, email="same@firm.example", restorable=False)], None)
     assert [each.loss.line for each in alone.returns] == [1]
+    late = remedy_for(
+        [loss(1, DELETE, **same), loss(2, DELETE, **same), loss(3, DELETE, **same, restorable=False)], None
+    )
+    assert [obstacle for _, obstacle in late.left] == ["address_twice", "address_twice", "too_late"]
 
 
 def test_what_is_seen_is_who_comes_back_and_how() -> None:
@@ -144,6 +156,45 @@ def test_what_is_seen_is_who_comes_back_and_how() -> None:
     assert remedy_for([*losses[:2], replace(losses[2], name="Renamed")], None).seen == seen
     assert remedy_for(losses, 1).seen != seen
     assert remedy_for([replace(losses[0], before=AccountStatus.PENDING), *losses[1:]], None).seen != seen
+    assert re.fullmatch("[0-9a-f]{32}", seen)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (loss(1), loss(1, account_id=2)),
+        (loss(1), loss(1, DELETE)),
+        (loss(1, DELETE), loss(1, DELETE, was_active=False)),
+    ],
+)
+def test_what_is_seen_differs_by_account_by_what_is_done_and_by_what_it_becomes(one: Loss, other: Loss) -> None:
+    assert remedy_for([one], None).seen != remedy_for([other], None).seen
+
+
+def test_who_is_back_or_waits_is_no_failure() -> None:
+    assert {"back", "waits"} == SETTLED
+
+
+def test_of_an_account_that_is_gone_nothing_is_known() -> None:
+    assert Loss(1, "ann", DISABLE, "Ann", "ann@firm.example", None) == Loss(
+        line=1,
+        object_id="ann",
+        kind=DISABLE,
+        name="Ann",
+        email="ann@firm.example",
+        before=None,
+        account_id=None,
+        status=None,
+        administrator=False,
+        was_active=True,
+        disabled_by=Hand.NONE,
+        deleted_by=Hand.NONE,
+        restorable=False,
+        owner="",
+        again=False,
+        address_taken=False,
+        owner_taken=False,
+    )
 
 
 _FACTS = st.fixed_dictionaries(

@@ -277,7 +277,9 @@ def test_an_unread_person_is_listed_and_changes_nothing() -> None:
     assert made.attention == {Attention.SKIPPED}
 
 
-@pytest.mark.parametrize("facts", [DELETED, {"link": None}, {**HANDED_BACK, "barred": True}])
+@pytest.mark.parametrize(
+    "facts", [DELETED, {**DELETED, "disabled_by": "person"}, {"link": None}, {**HANDED_BACK, "barred": True}]
+)
 def test_an_unread_person_without_a_living_account_of_the_connector_is_not_listed(facts: dict[str, Any]) -> None:
     assert told(plan(reading([CY], unread=["ann"]), account(1, "ann", **facts), account(3, "cy"))) == []
 
