@@ -36,6 +36,7 @@ class Connector(models.Model):
     whichever it is. The `next_*` pair is made and waits, unused, until it is proven.
     The lease (`lease_token`, `lease_until`, `lease_taken_at`) is the right to run; '' means nobody has it.
     `settings_revision` grows with everything a person changes here that a plan depends on, marks included.
+    `people` is how many a run may have to ask Microsoft about: those in scope, or the owners of its accounts if more.
     The `quiet_*` fields say for which directory, roster and settings the last plan was empty, and until when.
     """
 
@@ -102,6 +103,7 @@ class Connector(models.Model):
     findings_digest = models.CharField(max_length=64, blank=True, editable=False)
     attention = models.JSONField(default=list, editable=False)
     in_scope = models.PositiveIntegerField(default=0, editable=False)
+    people = models.PositiveIntegerField(default=0, editable=False)
     quiet_digest = models.CharField(max_length=64, blank=True, editable=False)
     quiet_until = models.DateTimeField(null=True, editable=False)
     last_record = models.ForeignKey("SyncRun", null=True, on_delete=models.SET_NULL, related_name="+", editable=False)

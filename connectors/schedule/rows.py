@@ -36,7 +36,7 @@ def due(connector: Connector) -> bool:
 
 def connectors_by_size() -> QuerySet[Connector]:
     """Return connectors with only the fields that ``due`` and ``task_seconds`` read."""
-    found: QuerySet[Connector] = Connector.objects.only("status", "paused_at", "in_scope", "completed_runs")
+    found: QuerySet[Connector] = Connector.objects.only("status", "paused_at", "people", "completed_runs")
     return found.order_by()
 
 

@@ -34,10 +34,13 @@ def sync_connector(connector_id: int, due_at: str = "") -> None:
     """Run a connector as its schedule says; `due_at` is when it was due, in ISO format.
 
     A run that ended since then was this one: behind a long queue, every period adds one more task for a connector.
+    One that ended later than now was told so by a clock that went wrong, and is no reason to wait.
     """
     due = parse_datetime(due_at) if due_at else None
-    if due is not None and Connector.objects.filter(pk=connector_id, last_run_at__gte=due).exists():
-        return
+    if due is not None:
+        ended = Connector.objects.filter(pk=connector_id, last_run_at__gte=due, last_run_at__lte=timezone.now())
+        if ended.exists():
+            return
     _run(connector_id, RunTrigger.SCHEDULE, None)
 
 

@@ -128,6 +128,7 @@ class Going:
         for _ in range(PLANS_PER_RUN):
             began, read_before = time.monotonic(), self.read_seconds
             loaded = load(connector.pk, self.clock())
+            self.applier.invites = loaded.invites
             if loaded.rules.direct_members_only != connector.direct_members_only:
                 # It was read by another setting: a nested group that could not be read was passed over, or was not.
                 connector.direct_members_only = loaded.rules.direct_members_only
@@ -206,7 +207,13 @@ class Going:
             self._chunk(chunk, plan, loaded, opening=index == 0, closing=names if last else None, snapshot=snapshot)
 
     def _settle(self, plan: SyncPlan, loaded: Loaded, snapshot: Snapshot, first: Snapshot) -> None:
-        """Finish a run whose plan was empty, and remember for what directory it was."""
+        """Finish a run whose plan was empty, and remember for what directory it was.
+
+        What the second look alone said is not remembered: the next run sees a first look, and must look twice as well.
+        """
+        quiet_digest = ""
+        if first is snapshot or plan_sync(loaded.rules, first, loaded.roster, loaded.limits) == plan:
+            quiet_digest = digest(first, settings_revision=loaded.settings_revision, revision=loaded.revision)
         now = self.clock()
         with self._fenced(loaded.settings_revision):
             self.connector.in_scope = plan.in_scope
@@ -215,10 +222,10 @@ class Going:
             self._release(
                 now,
                 last_record=last,
-                in_scope=plan.in_scope,
+                **_measured(plan, loaded),
                 attention=sorted(plan.attention),
                 **self._sync_group_name(snapshot),
-                quiet_digest=digest(first, settings_revision=loaded.settings_revision, revision=loaded.revision),
+                quiet_digest=quiet_digest,
                 quiet_until=loaded.stable_until,
                 **self._completed(snapshot),
             )
@@ -440,7 +447,7 @@ class Going:
         self._release(
             now,
             last_record=row.pk,
-            in_scope=plan.in_scope,
+            **_measured(plan, loaded),
             attention=sorted(plan.attention),
             quiet_digest="",
             quiet_until=None,
@@ -522,7 +529,7 @@ class Going:
         """Record that the directory could not be asked, and what that says of the connector."""
         now = self.clock()
         connector = self.connector
-        values: dict[str, object] = {"last_run_at": now, "failure": ""}
+        values: dict[str, object] = {"last_run_at": now, "failure": "", "unreachable_since": None}
         if isinstance(error, CredentialRejected | ConsentMissing):
             values["failure"] = attention
         elif isinstance(error, Throttled):
@@ -603,6 +610,11 @@ class Going:
                 self.lease.release(last_record=last, last_run_at=now, failure=sentence)
         except LeaseLost:
             self.lost()
+
+
+def _measured(plan: SyncPlan, loaded: Loaded) -> dict[str, int]:
+    owned = sum(account.link is not None for account in loaded.roster.accounts)
+    return {"in_scope": plan.in_scope, "people": max(plan.in_scope, owned)}
 
 
 def _failure_sentence(error: Exception) -> str:

@@ -49,7 +49,8 @@ class Loaded:
     """Hold everything one plan depends on but the directory, and the revisions it was read at.
 
     `taken_back` are accounts that were handed back to Password Boss and may be managed again.
-    `stable_until` is the first moment at which time alone could change a plan made from this.
+    `invites`: new people are sent an invitation. `stable_until` is the first moment at which time alone could change
+    a plan made from this.
     """
 
     rules: Rules
@@ -59,6 +60,7 @@ class Loaded:
     settings_revision: int
     mark_ids: dict[Mark, int]
     taken_back: tuple[int, ...]
+    invites: bool
     stable_until: datetime
 
 
@@ -93,6 +95,7 @@ def load(connector_id: int, now: datetime) -> Loaded:
             and not account.barred
             and account.status in PRESENT
         ),
+        invites=connector.send_invitations,
         stable_until=min(now + BRAKE_WINDOW, first_expiry or datetime.max.replace(tzinfo=now.tzinfo)),
     )
 

@@ -50,8 +50,8 @@ def directory_of(connector: Connector, *, before_request: Callable[[], None] | N
 
 
 def run_seconds(connector: Connector) -> float:
-    """Return how long a run of this connector may take: it grows with the people of the last reading."""
-    return float(min(settings.PBPORTAL_RUN_SECONDS + connector.in_scope // 50, settings.PBPORTAL_RUN_SECONDS_MOST))
+    """Return how long a run of this connector may take: it grows with the people it may have to ask about."""
+    return float(min(settings.PBPORTAL_RUN_SECONDS + connector.people // 50, settings.PBPORTAL_RUN_SECONDS_MOST))
 
 
 def read(connector: Connector, directory: EntraDirectory, *, additional: Collection[str] | None = None) -> Snapshot:

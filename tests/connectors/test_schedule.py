@@ -125,14 +125,14 @@ def test_the_phase_of_a_connector_does_not_move_when_its_row_is_written_again() 
 
 
 @pytest.mark.parametrize(
-    ("completed_runs", "in_scope", "seconds"),
+    ("completed_runs", "people", "seconds"),
     [(0, 0, 1_800), (1, 0, 420), (1, 500, 420), (1, 10_000, 660), (1, 100_000, 1_800)],
 )
 def test_the_time_of_a_task_grows_with_the_company(
-    settings: Any, completed_runs: int, in_scope: int, seconds: int
+    settings: Any, completed_runs: int, people: int, seconds: int
 ) -> None:
     settings.PBPORTAL_RUN_SECONDS, settings.PBPORTAL_RUN_SECONDS_MOST = 240, 1_800
-    assert task_seconds(Connector(completed_runs=completed_runs, in_scope=in_scope)) == seconds
+    assert task_seconds(Connector(completed_runs=completed_runs, people=people)) == seconds
 
 
 # What the scheduler makes of it
@@ -157,6 +157,14 @@ def test_a_scheduled_task_that_came_late_is_not_done_twice(stage: Stage) -> None
     assert len(stage.runs()) == 1
     schedule.sync_connector(stage.connector.pk, (timezone.now() + timedelta(seconds=1)).isoformat())
     assert [run.times for run in stage.runs()] == [1, 1]
+
+
+def test_a_run_that_ended_in_the_future_by_a_wrong_clock_holds_up_no_other(stage: Stage) -> None:
+    stage.run()
+    ahead = timezone.now() + timedelta(days=2)
+    Connector.objects.filter(pk=stage.connector.pk).update(last_run_at=ahead)
+    schedule.sync_connector(stage.connector.pk, timezone.now().isoformat())
+    assert stage.refreshed().last_run_at < ahead
 
 
 @with_scheduler

@@ -11,10 +11,11 @@ from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
 from connectors.decisions import approve
+from connectors.lifecycle import save_rules
 from connectors.models import AccountLink, Connector, PersonMark, SyncRun
 from connectors.states import ChangeKind, ConnectorStatus, MarkKind, RunState, RunTrigger
 from tenants import roster
-from tenants.models import Account, User
+from tenants.models import Account, Invitation, User
 from tests.entra_emulator import Emulator
 from tests.stage import Stage
 
@@ -93,6 +94,19 @@ def test_a_setting_changed_while_reading_is_read_for(stage: Stage) -> None:
     stage.run()
     assert stage.refreshed().direct_members_only is False
     assert stage.statuses()["edsger"] == "active"
+
+
+def test_invitations_that_are_switched_off_while_a_run_goes_on_are_not_sent(stage: Stage) -> None:
+    stage.run()
+    before = Invitation.objects.count()
+
+    def switched_off() -> None:
+        save_rules(stage.connector, actions={}, settings={"send_invitations": False}, actor="Ann")
+
+    stage.hire("Edsger Dijkstra")
+    stage.emulator.faults.add(path=f"/groups/{stage.group.id}/members", times=1, call=switched_off)
+    stage.run()
+    assert (stage.statuses()["edsger"], before, Invitation.objects.count()) == ("active", 3, 3)
 
 
 def test_a_decision_just_before_a_manual_run_has_its_record_is_no_fault(stage: Stage) -> None:

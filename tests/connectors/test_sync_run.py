@@ -10,12 +10,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import IntegrityError, connection
 from django.test.utils import CaptureQueriesContext
 
 from connectors.models import AccountLink, Connector, SyncChange, SyncRun
 from connectors.states import Action, ConnectorStatus, Outcome, RunState, RunTrigger, Situation
-from connectors.sync import preview, prune, run, unlink_personal
+from connectors.sync import preview, prune, run, run_seconds, unlink_personal
 from tenants import roster
 from tenants.audit import sentence_of
 from tenants.models import Account, AuditEntry, User
@@ -186,6 +187,25 @@ def test_unreachable_since_is_the_first_failure(stage: Stage) -> None:
     stage.run()
     assert stage.refreshed().unreachable_since == since
     assert [(run.state, run.times) for run in stage.runs()] == [(RunState.SUCCEEDED, 1), (RunState.FAILED, 2)]
+
+
+def test_whoever_is_slowed_down_by_microsoft_is_not_out_of_its_reach(stage: Stage) -> None:
+    stage.run()
+    Connector.objects.filter(pk=stage.connector.pk).update(unreachable_since=stage.clock.now)
+    stage.emulator.faults.add(path="/members", times=None, status=429, retry_after="600")
+    stage.run()
+    assert (stage.refreshed().unreachable_since, stage.connector.throttled_until is not None) == (None, True)
+
+
+def test_the_time_for_a_run_is_that_of_everybody_it_may_have_to_ask_about(db: None, emulator: Emulator) -> None:
+    stage = Stage(emulator)
+    stage.hire_many(60)
+    stage.run()
+    assert (stage.refreshed().people, run_seconds(stage.connector)) == (60, settings.PBPORTAL_RUN_SECONDS + 1)
+    stage.tenant.delete_group(stage.group.id)
+    for _ in range(2):
+        stage.run()
+        assert (stage.refreshed().in_scope, stage.connector.people) == (0, 60)
 
 
 def test_a_long_throttle_frees_the_worker_and_keeps_status_and_place(stage: Stage) -> None:

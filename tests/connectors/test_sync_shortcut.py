@@ -104,6 +104,44 @@ def test_the_short_cut_equals_the_full_plan(happenings: list[Happening]) -> None
         transaction.set_rollback(True)
 
 
+def test_who_was_there_at_the_second_look_alone_is_looked_for_again(db: None) -> None:
+    emulator = Emulator()
+    with emulator.install():
+        stage = Stage(emulator, "Ada Lovelace", "Grace Hopper", "Alan Turing")
+        ada = stage.people["ada"].id
+
+        def comes_back() -> None:
+            stage.tenant.add_member(stage.group.id, ada)
+
+        for _ in range(2):
+            stage.run()
+            stage.clock.advance(minutes=5)
+        assert stage.refreshed().quiet_digest != ""
+        stage.tenant.remove_member(stage.group.id, ada)
+        emulator.faults.add(path=f"/groups/{stage.group.id}/members", nth=2, times=1, call=comes_back)
+        stage.run()
+        assert (stage.statuses()["ada"], stage.refreshed().quiet_digest) == ("active", "")
+        stage.tenant.remove_member(stage.group.id, ada)
+        stage.clock.advance(minutes=5)
+        stage.run()
+        assert stage.statuses()["ada"] == "disabled"
+
+
+def test_what_two_looks_agree_on_is_remembered(db: None) -> None:
+    emulator = Emulator()
+    with emulator.install():
+        stage = Stage(emulator, "Ada Lovelace", "Grace Hopper")
+        stage.run()
+        stage.tenant.remove_member(stage.group.id, stage.people["ada"].id)
+        stage.tenant.remove_member(stage.group.id, stage.people["grace"].id)
+        remembered = []
+        for _ in range(4):
+            stage.clock.advance(minutes=5)
+            stage.run()
+            remembered.append(stage.refreshed().quiet_digest != "")
+        assert (remembered, len(stage.runs())) == ([False, True, True, True], 3)
+
+
 def test_a_digest_tells_every_detail_apart(db: None) -> None:
     emulator = Emulator()
     with emulator.install():
