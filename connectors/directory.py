@@ -174,9 +174,16 @@ class Throttled(DirectoryError):
 
 
 class Unavailable(DirectoryError):
-    """Microsoft cannot be reached, or its answer was cut off: the next run tries again, nothing changes."""
+    """Microsoft cannot be reached, or its answer was cut off: the next run tries again, nothing changes.
+
+    `status` is that of an answer that told of a fault of its own; 0 where there was none.
+    """
 
     remedy = Remedy.WAIT
+
+    def __init__(self, sentence: str, *, reference: str = "", status: int = 0) -> None:
+        super().__init__(sentence, reference=reference)
+        self.status = status
 
 
 class Unexpected(DirectoryError):

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from connectors.directory import Unexpected
+from connectors.directory import Unavailable, Unexpected
 from connectors.entra.clouds import Endpoints, within
-from connectors.entra.refusals import Refused, refusal
+from connectors.entra.refusals import FAILURES, Refused, refusal
 from connectors.entra.token import TokenSource
-from connectors.entra.transport import SLOW_DOWN, TRANSIENT, TRIES, Transport
-from connectors.entra.waits import backoff, retry_after
+from connectors.entra.transport import SLOW_DOWN, TRIES, Transport
+from connectors.entra.waits import LONGEST_IN_PLACE, backoff, retry_after
 
 BATCH = 20
 """Requests in one `$batch` at most (Microsoft: Graph "JSON batching")."""
@@ -44,9 +44,17 @@ class _Late:
     wait: float | None
     reference: str
 
+    @property
+    def failed(self) -> bool:
+        """Say whether it is a fault at this request alone, and no wish that all requests wait."""
+        return self.status in FAILURES and (self.wait is None or self.wait <= LONGEST_IN_PLACE)
+
 
 class Graph:
-    """Read from Microsoft Graph. Raises Refused where it refuses, a DirectoryError where it fails."""
+    """Read from Microsoft Graph.
+
+    Raises Refused where it refuses one request or fails at it, a DirectoryError where nothing can be asked.
+    """
 
     def __init__(self, transport: Transport, tokens: TokenSource, endpoints: Endpoints) -> None:
         self.tokens = tokens
@@ -59,7 +67,10 @@ class Graph:
         return self._send("GET", f"{self._endpoints.graph}/v1.0{ask.path}", headers=ask.headers)
 
     def answers(self, asks: Sequence[Ask]) -> list[Answered]:
-        """Return what is answered to each, in their order: one directly, several in batches of 20."""
+        """Return what is answered to each, in their order: one directly, several in batches of 20.
+
+        What Microsoft fails at again and again is answered with a Refused that `failed`: the other answers stand.
+        """
         if len(asks) == 1:
             try:
                 return [self.get(asks[0])]
@@ -109,9 +120,13 @@ class Graph:
         asked: object = None,
     ) -> dict[str, Any]:
         while True:
-            reply = self._transport.send(
-                method, url, headers=headers, body=body, auth=self.tokens.token().bearer, asked=asked
-            )
+            bearer = self.tokens.token().bearer
+            try:
+                reply = self._transport.send(method, url, headers=headers, body=body, auth=bearer, asked=asked)
+            except Unavailable as fault:
+                if fault.status not in FAILURES:
+                    raise
+                raise Refused(fault.status, "", fault.reference) from None
             if reply.status == 200:
                 return reply.document
             if not self._renews(reply.status):
@@ -143,13 +158,18 @@ class Graph:
             late = self._sort(outer, {str(number): number for number in waiting}, found)
             if len(found) == len(asks):
                 return [found[number] for number in range(len(asks))]
-            slowest = max(late, key=lambda inner: -1.0 if inner.wait is None else inner.wait)
+            slowest = max(late.values(), key=lambda inner: -1.0 if inner.wait is None else inner.wait)
             if not self._transport.soon(slowest.wait, attempt):
-                raise self._transport.slowed(slowest.status, slowest.wait, slowest.reference)
+                if late.keys() - {number for number, inner in late.items() if inner.failed}:
+                    raise self._transport.slowed(slowest.status, slowest.wait, slowest.reference)
+                found |= {number: Refused(inner.status, "", inner.reference) for number, inner in late.items()}
+                return [found[number] for number in range(len(asks))]
             self._transport.wait(backoff(attempt) if slowest.wait is None else slowest.wait)
         raise AssertionError("The last try returns or raises.")
 
-    def _sort(self, outer: Mapping[str, Any], expected: Mapping[str, int], found: dict[int, Answered]) -> list[_Late]:
+    def _sort(
+        self, outer: Mapping[str, Any], expected: Mapping[str, int], found: dict[int, Answered]
+    ) -> dict[int, _Late]:
         """Put each inner answer to the request with its id; return those to ask again.
 
         The answers come in any order, each with a status of its own: the outer 200 says nothing about them.
@@ -170,7 +190,7 @@ class Graph:
                 found[number] = document
             elif status in (401, 403):
                 denied[number] = refusal(status, document)
-            elif status in SLOW_DOWN or status in TRANSIENT or status == 424:
+            elif status in SLOW_DOWN or status in FAILURES:
                 wait = retry_after(_header(response, "retry-after"), self._transport.now())
                 late[number] = _Late(status, wait, refusal(status, document).reference)
             elif 400 <= status < 500:
@@ -188,7 +208,7 @@ class Graph:
         for number in expected.values():
             if number not in found and number not in late:
                 late[number] = _Late(503, None, "")
-        return list(late.values())
+        return late
 
 
 def _header(response: Mapping[str, Any], name: str) -> str | None:

@@ -27,6 +27,7 @@ PAGE = 999
 _READINGS = 3
 """How often a listing whose pages expire is begun, at most."""
 
+_EXPIRED = "Microsoft's pages expired again and again while a group was read."
 _AT_ONCE = 200
 _READS_HIDDEN = "Member.Read.Hidden"
 _PROBE = {GROUPS: "/groups?$top=1&$select=id", USERS: "/users?$top=1&$select=id"}
@@ -59,14 +60,21 @@ class Looked:
 
 
 def look(graph: Graph, ids: Iterable[str]) -> Looked:
-    """Ask for each person by object id. Only Request_ResourceNotFound means gone; anything odd means unread."""
+    """Ask for each person by object id. Only Request_ResourceNotFound means gone; anything odd means unread.
+
+    Raises Unavailable where Microsoft fails at everybody it is asked about, and not at one record alone.
+    """
     looked = Looked()
     wanted = sorted({object_id.lower() for object_id in ids})
     shared: dict[str, str] = {}
     for start in range(0, len(wanted), _AT_ONCE):
         some = wanted[start : start + _AT_ONCE]
         asks = [Ask(f"/users/{quote(object_id, safe='')}?$select={PERSON_FIELDS}") for object_id in some]
-        for object_id, answer in zip(some, graph.answers(asks), strict=True):
+        answers = graph.answers(asks)
+        failures = [answer for answer in answers if isinstance(answer, Refused) and answer.failed]
+        if len(failures) == len(answers) > 1:
+            raise explain(failures[0])
+        for object_id, answer in zip(some, answers, strict=True):
             _sort(graph, looked, object_id, answer, shared)
     return looked
 
@@ -80,7 +88,8 @@ def _sort(graph: Graph, looked: Looked, object_id: str, answer: Answered, shared
             raise explain(answer)
         if answer.forbidden:
             ensure(graph, USERS)
-        looked.unread[object_id] = f"Microsoft does not show this person's record ({answer.reference})."
+        verb = "fails to show" if answer.failed else "does not show"
+        looked.unread[object_id] = f"Microsoft {verb} this person's record ({answer.word})."
         return
     found = answer.get("id")
     try:
@@ -105,8 +114,10 @@ class _Listing:
 class _Walk:
     """Read groups and all groups nested in them, each once, however often and in whatever circle they are nested.
 
-    With `records`, the people's records are read along; without, their ids alone, and of those in `same` the copy that
-    is there. `listings` were read before in the same reading, and are not asked for again.
+    With `records`, it is the sync group: the people's records are read along, and what Microsoft fails at ends the
+    reading. Without, ids alone are read, and of those in `same` the copy that is there; a group that Microsoft fails
+    at, or lists oddly, is unreadable, and stops nobody else. `listings` were read before in the same reading, and are
+    not asked for again.
     """
 
     def __init__(
@@ -174,14 +185,17 @@ class _Walk:
                 page = None
             except Refused as refused:
                 return self._refused(name, group_id, refused)
+            except Unexpected as trouble:
+                if self._records:
+                    raise
+                return _Listing(name, GroupState.UNREADABLE, trouble.sentence)
             else:
                 self.people.update(people)
                 self.blank |= blank
                 return listing
-        raise Unavailable(
-            "Microsoft's pages expired again and again while a group was read. Nothing was changed; the next run tries"
-            " again."
-        )
+        if self._records:
+            raise Unavailable(f"{_EXPIRED} Nothing was changed; the next run tries again.")
+        return _Listing(name, GroupState.UNREADABLE, _EXPIRED)
 
     def _take(self, items: list[Any], listing: _Listing, people: dict[str, Person], blank: set[str]) -> None:
         shared: dict[str, str] = {}
@@ -204,15 +218,13 @@ class _Walk:
             return _Listing(
                 name, GroupState.GONE, f"The group {f'“{name}”' if name else group_id} is not in the tenant any more."
             )
-        if refused.status == 401:
+        if refused.status == 401 or (refused.failed and self._records):
             raise explain(refused)
         if refused.forbidden:
             ensure(self._graph, GROUPS)
+        verb = "fails to show" if refused.failed else "does not let this application read"
         return _Listing(
-            name,
-            GroupState.UNREADABLE,
-            f"Microsoft does not let this application read {f'“{name}”' if name else 'this group'}"
-            f" ({refused.reference}).",
+            name, GroupState.UNREADABLE, f"Microsoft {verb} {f'“{name}”' if name else 'this group'} ({refused.word})."
         )
 
     def _reading(self, root: str, *, lenient: bool) -> GroupReading:

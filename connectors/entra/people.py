@@ -73,7 +73,7 @@ def _people(graph: Graph, answer: Answered) -> list[Person]:
     if isinstance(answer, Refused):
         if answer.forbidden:
             ensure(graph, USERS)
-        if answer.forbidden or answer.status == 401:
+        if answer.forbidden or answer.failed or answer.status == 401:
             raise explain(answer)
         return []
     items = answer.get("value", [answer])

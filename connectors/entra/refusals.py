@@ -17,7 +17,7 @@ from connectors.directory import (
 )
 from connectors.entra.clouds import home_of
 from connectors.entra.credentials import Credentials
-from connectors.entra.transport import Reply
+from connectors.entra.transport import TRANSIENT, Reply, out_of_order
 from connectors.states import Cloud
 
 GROUPS = "Group.Read.All"
@@ -36,6 +36,9 @@ SUFFICES = {
     USERS: frozenset({"User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"}),
 }
 """Each permission the connector asks for, and all that grant as much (Microsoft: Graph permissions reference)."""
+
+FAILURES = TRANSIENT | {424}
+"""Answers to one request of a batch, or to one alone, that say nothing of the others."""
 
 _CODE = re.compile(r"[A-Za-z0-9_.]{1,80}")
 _CORRELATION = re.compile(r"[0-9a-fA-F-]{36}")
@@ -70,7 +73,7 @@ _FIELDS = {700016: "client_id", 7000112: "client_id", **dict.fromkeys((7000222, 
 
 
 class Refused(Exception):
-    """Graph refuses a request (4xx) in a way that the caller may know how to take."""
+    """Graph refuses a request (4xx), or fails at it again and again, in a way that the caller may know how to take."""
 
     def __init__(self, status: int, code: str, reference: str) -> None:
         super().__init__(f"{status} {code}")
@@ -86,6 +89,16 @@ class Refused(Exception):
     @property
     def forbidden(self) -> bool:
         return self.status == 403
+
+    @property
+    def failed(self) -> bool:
+        """Say whether Microsoft did not refuse, but failed at this one request however often it was asked."""
+        return self.status in FAILURES
+
+    @property
+    def word(self) -> str:
+        """Return Microsoft's code, which is the same each time: a request id is not, and belongs to a record alone."""
+        return self.code or f"status {self.status}"
 
 
 def refusal(status: int, document: Mapping[str, Any], request_id: str = "") -> Refused:
@@ -110,6 +123,8 @@ def explain(refused: Refused) -> DirectoryError:
             " changed. Verify the connection again.",
             reference=refused.reference,
         )
+    if refused.failed:
+        return out_of_order(refused.status, refused.reference)
     if refused.forbidden:
         return Unexpected(
             "Microsoft Graph refuses a request although the permissions for it are granted. Nothing was changed.",

@@ -70,7 +70,7 @@ def _records(graph: Graph, ask: Ask, answer: Answered, limit: int) -> list[Group
     if isinstance(answer, Refused):
         if answer.forbidden:
             ensure(graph, GROUPS)
-        if answer.forbidden or answer.status == 401:
+        if answer.forbidden or answer.failed or answer.status == 401:
             raise explain(answer)
         # The index does not take every text that a person types; a prefix it always does.
         return []

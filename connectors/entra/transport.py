@@ -39,6 +39,16 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def out_of_order(status: int, reference: str) -> Unavailable:
+    """Return the error for a fault of Microsoft's own that stays however often a request is sent."""
+    return Unavailable(
+        f"Microsoft's service has a fault at the moment (status {status}). Nothing was changed; the next run tries"
+        " again.",
+        reference=reference,
+        status=status,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """Hold one answer below 500 that is JSON, or that refuses.
@@ -133,11 +143,7 @@ class Transport:
                 until=self.now() + timedelta(seconds=60.0 if wait is None else max(wait, 1.0)),
                 reference=reference,
             )
-        return Unavailable(
-            f"Microsoft's service has a fault at the moment (status {status}). Nothing was changed; the next run tries"
-            " again.",
-            reference=reference,
-        )
+        return out_of_order(status, reference)
 
     def wait(self, seconds: float) -> None:
         """Wait in place, unless the time for all of this would be over by then."""

@@ -132,6 +132,46 @@ def test_additional_groups_are_complete_gone_or_unreadable(scene: Scene) -> None
     assert outsider.id not in snapshot.people
 
 
+@pytest.mark.parametrize(
+    ("path", "fault", "sentence"),
+    [
+        ("$", {"status": 500}, "Microsoft fails to show this group (status 500)."),
+        ("/members", {"status": 504}, "Microsoft fails to show “Crew” (status 504)."),
+        (
+            "/members",
+            {"document": {"value": [{"@odata.type": "#microsoft.graph.user", "id": "odd"}]}},
+            "Microsoft listed a member without saying who or what it is. Nothing was changed.",
+        ),
+        (
+            "/members",
+            {"document": {"value": {}}},
+            "Microsoft answered a listing without its items. Nothing was changed.",
+        ),
+        ("/members", {"status": 410, "page": 2}, "Microsoft's pages expired again and again while a group was read."),
+    ],
+)
+@pytest.mark.parametrize("others", [0, 2])
+def test_an_additional_group_that_microsoft_fails_at_stops_nobody_else(
+    scene: Scene, path: str, fault: dict[str, Any], sentence: str, others: int
+) -> None:
+    ada = scene.hire("Ada Byron")
+    crew = scene.tenant.add_group("Crew")
+    other = [scene.tenant.add_group(f"Other {number}") for number in range(others)]
+    for group in (crew, *other):
+        scene.tenant.add_member(group.id, ada.id)
+    scene.emulator.faults.add(path=f"/groups/{crew.id}{path}", page_size=1, times=None)
+    for one in range(3):
+        scene.tenant.add_member(crew.id, scene.tenant.add_user(f"Person {one}").id)
+    scene.emulator.faults.add(path=f"/groups/{crew.id}{path}", times=None, **fault)
+    snapshot = scene.read(additional=[crew.id, *(group.id for group in other)])
+    first, *rest = snapshot.additional
+    assert (first.state, first.sentence) == (GroupState.UNREADABLE, sentence)
+    assert [state_of(reading) for reading in rest] == [
+        (GroupState.COMPLETE, group.display_name, {ada.id: ""}) for group in other
+    ]
+    assert set(snapshot.people) == {ada.id}
+
+
 def test_additional_groups_nested_in_the_sync_group_are_read_once(scene: Scene) -> None:
     crew = scene.nest("Crew")
     person = scene.hire("Ada Byron", crew)
@@ -630,8 +670,6 @@ def test_trap_23_only_what_failed_in_a_batch_is_asked_again(scene: Scene, header
     [
         ({"status": 429, "retry_after": "120"}, Throttled),
         ({"status": 429}, Throttled),
-        ({"status": 503}, Unavailable),
-        ({"status": 424}, Unavailable),
         ({"status": 501}, Unexpected),
         ({"status": 302}, Unexpected),
         ({"status": 401}, CredentialRejected),
@@ -643,6 +681,34 @@ def test_trap_23_a_batch_of_200_is_no_success(scene: Scene, fault: Any, kind: An
     with pytest.raises(kind):
         scene.read(known=people)
     assert scene.emulator.journal.where(r"/\$batch")[0].status == 200
+
+
+@pytest.mark.parametrize(
+    ("status", "others"), [(500, 0), (504, 0), (408, 2), (424, 2), (500, 2), (502, 2), (503, 2), (504, 2)]
+)
+def test_trap_23_what_microsoft_fails_at_again_and_again_is_unread_and_stops_nobody(
+    scene: Scene, status: int, others: int
+) -> None:
+    people = [scene.tenant.add_user(f"Person {number:02}").id for number in range(1 + others)]
+    scene.emulator.faults.add(path=f"/users/{people[0]}", times=None, status=status)
+    snapshot = scene.read(known=people)
+    assert (set(snapshot.people), snapshot.gone) == (set(people[1:]), frozenset())
+    assert snapshot.unread == {people[0]: f"Microsoft fails to show this person's record (status {status})."}
+    assert len(scene.asked(f"/users/{people[0]}")) == 4
+
+
+def test_trap_23_where_microsoft_fails_at_everybody_nothing_is_known(scene: Scene) -> None:
+    people = [scene.tenant.add_user(f"Person {number:02}").id for number in range(3)]
+    scene.emulator.faults.add(path="/users/", times=None, status=503)
+    with pytest.raises(Unavailable):
+        scene.read(known=people)
+
+
+def test_trap_23_a_fault_with_a_long_wait_is_a_wish_to_slow_down(scene: Scene) -> None:
+    people = [scene.tenant.add_user(f"Person {number:02}").id for number in range(3)]
+    scene.emulator.faults.add(path=f"/users/{people[0]}", times=None, status=503, retry_after="120")
+    with pytest.raises(Throttled):
+        scene.read(known=people)
 
 
 @pytest.mark.parametrize(

@@ -509,3 +509,21 @@ def test_a_run_remembers_its_latest_requests_for_a_support_case(stage: Stage) ->
         assert (len(latest["id"]), "?" in latest["what"]) == (36, False)
     assert done is not None
     assert f"GET graph.microsoft.com/v1.0/groups/{stage.group.id}" in " ".join(call["what"] for call in done.calls)
+
+
+def test_an_additional_group_that_microsoft_fails_at_stops_no_off_boarding_and_is_told_once(
+    db: None, emulator: Emulator
+) -> None:
+    stage = Stage(emulator, "Ada Lovelace", "Grace Hopper", additional=["Engineers", "Sales"])
+    stage.tenant.add_member(stage.groups["Engineers"].id, stage.people["ada"].id)
+    stage.run()
+    before = len(stage.runs())
+    emulator.faults.add(path=f"/groups/{stage.groups['Engineers'].id}/members", times=None, status=403)
+    stage.tenant.disable_user(stage.people["ada"].id)
+    for _ in range(5):
+        stage.clock.advance(minutes=5)
+        stage.run()
+    assert stage.statuses() == {"ada": "disabled", "grace": "active"}
+    assert stage.members() == {"Engineers": {"ada"}}
+    assert stage.refreshed().attention == ["group_unreadable"]
+    assert [(run.quiet, run.times) for run in stage.runs()[before:]] == [(False, 1), (True, 4)]

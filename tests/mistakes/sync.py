@@ -340,8 +340,8 @@ MISTAKES: tuple[Mistake, ...] = (
         0,
         "a quiet run is planned in full each time",
         GOING_PY,
-        "quiet_digest=digest(first, settings_revision",
-        'quiet_digest="" and digest(first, settings_revision',
+        "quiet_digest = digest(first, settings_revision",
+        'quiet_digest = "" and digest(first, settings_revision',
         (f"{_RUN}::test_a_quiet_run_costs_the_same_few_queries_for_few_and_many",),
     ),
 )
