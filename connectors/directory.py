@@ -42,6 +42,7 @@ class GroupReading:
 
     `members` maps the object id of each person in it, those of nested groups included, to the display
     name of the nested group they are in it through; '' stands for a direct member. A person who is both is direct.
+    `unread` are members whose records say nothing usable: they are in the group, and not among `members`.
     A group that is not COMPLETE has no members here, which never means that it is empty.
     """
 
@@ -51,6 +52,8 @@ class GroupReading:
     members: Mapping[str, str] = field(default_factory=dict)
     sentence: str = ""
     """Why it is not COMPLETE, for an administrator; '' where it is."""
+
+    unread: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         if self.state is not GroupState.COMPLETE and self.members:
@@ -68,8 +71,8 @@ class Snapshot:
 
     `people` holds every member of the sync group and every asked person who exists; `asked` are the object ids
     that were looked up by id, and `gone` those of them the directory positively does not hold any more.
-    `unread` are people whose record said nothing usable, each with a sentence: nothing is known of them, so they are
-    nowhere else here, and nothing may be concluded from that.
+    `unread` are people whose record said nothing usable, each with a sentence: nothing is known of them, but that the
+    sync group's `unread` lists some. They are nowhere else here, and nothing may be concluded from that.
     Raises ValueError where anything asked for is missing: an incomplete snapshot cannot be made.
     """
 
@@ -90,6 +93,8 @@ class Snapshot:
             raise ValueError("A person cannot be both read and gone.")
         if any(object_id not in self.people and object_id not in self.gone for object_id in self.asked):
             raise ValueError("A person was looked up and is neither read nor gone.")
+        if not self.sync_group.unread <= self.unread.keys():
+            raise ValueError("A member of the sync group is unread, and nothing says why.")
         if any(object_id in self.people or object_id in self.asked for object_id in self.unread):
             raise ValueError("A person cannot be both read and unread.")
 

@@ -114,7 +114,8 @@ def send_due(now: datetime, limit: int) -> int:
     """Send the oldest invitations that are due, at most `limit`; return how many left.
 
     Each is taken by one conditional UPDATE, so that no two senders take the same; no transaction is open while a mail
-    leaves. A mail server that fails puts off the one invitation and ends the round; a sender that dies, ten minutes.
+    leaves. A mail server that fails puts off the one invitation and ends the round; a mail that cannot be written is
+    put off alone; a sender that dies, ten minutes.
     """
     due = list(_due(now).select_related("account__company__partner", "staff").order_by("wanted_at", "pk")[:limit])
     in_doubt = doubted([row.account_id for row in due if row.account_id is not None])
@@ -138,16 +139,16 @@ def send_due(now: datetime, limit: int) -> int:
             continue
         try:
             _mail(invitation, token, expires_at, keepers, connection).send()
-        except (OSError, SMTPException) as failure:
+        except Exception as failure:  # an address that no library can write down must not be everybody's
             wait = min(LONGEST_WAIT, timedelta(minutes=5) * 2 ** min(invitation.failures, 10))
             Invitation.objects.filter(pk=invitation.pk, token_hash=hash_of(token)).update(
                 token_hash="", expires_at=None, not_before=now + wait, failures=min(invitation.failures + 1, 1_000)
             )
             # Neither the address nor what the server said of it: both may be in the failure's text.
             logger.warning("Invitation %s did not leave (%s).", invitation.pk, type(failure).__name__)
-            if isinstance(failure, SMTPRecipientsRefused):
-                continue
-            break
+            if isinstance(failure, OSError | SMTPException) and not isinstance(failure, SMTPRecipientsRefused):
+                break
+            continue
         Invitation.objects.filter(pk=invitation.pk, token_hash=hash_of(token)).update(
             sent_at=timezone.now(), not_before=None, failures=0
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote
 
@@ -281,14 +281,17 @@ def _scope(graph: Graph, group_id: str, *, lenient: bool) -> _Scope:
         looked = Looked(walk.people | second.people, second.gone, second.unread)
         if looked.unread and not looked.people:
             raise Unexpected("Microsoft lists the people of the sync group, but tells nothing of any of them.")
-    return _Scope(_without(reading, looked.gone | looked.unread.keys()), looked, walk.listings)
+    return _Scope(_without(reading, looked), looked, walk.listings)
 
 
-def _without(reading: GroupReading, ids: Collection[str]) -> GroupReading:
+def _without(reading: GroupReading, looked: Looked) -> GroupReading:
+    """Take out of a group whoever is gone, and tell apart who is in it and could not be read."""
+    ids = looked.gone | looked.unread.keys()
     if not ids or not reading.complete:
         return reading
     members = {object_id: via for object_id, via in reading.members.items() if object_id not in ids}
-    return GroupReading(reading.id, reading.state, reading.name, members)
+    unread = reading.unread | (reading.members.keys() & looked.unread.keys())
+    return replace(reading, members=members, unread=unread - looked.gone)
 
 
 def read_snapshot(
@@ -337,24 +340,27 @@ def read_again(
         seen = scope.looked
         group_now = _union(first.sync_group, scope.reading)
     looked = look(graph, people)
-    lost = looked.gone | looked.unread.keys()
     # Gone in the first look alone is no longer known to be gone; unread in the second look is no longer known.
     forgotten = (first.gone | looked.unread.keys()) - looked.gone
     records = {**first.people, **seen.people, **looked.people}
-    for object_id in lost:
+    for object_id in looked.gone | looked.unread.keys():
         records.pop(object_id, None)
-    group_now = _without(group_now, lost)
+    group_now = _without(group_now, looked)
     asked = (first.asked - forgotten) | looked.people.keys() | looked.gone
-    unread = {**first.unread, **seen.unread, **looked.unread}
     settled = records.keys() | looked.gone
+    unread = {
+        object_id: why
+        for object_id, why in {**first.unread, **seen.unread, **looked.unread}.items()
+        if object_id not in settled
+    }
     return Snapshot(
         tenant_id=first.tenant_id,
-        sync_group=group_now,
+        sync_group=replace(group_now, unread=group_now.unread & unread.keys()),
         people=records,
         asked=asked,
         gone=frozenset(looked.gone),
         additional=first.additional,
-        unread={object_id: why for object_id, why in unread.items() if object_id not in settled},
+        unread=unread,
     )
 
 
@@ -367,4 +373,4 @@ def _union(first: GroupReading, second: GroupReading) -> GroupReading:
     for object_id, via in first.members.items():
         if members.setdefault(object_id, via) and not via:
             members[object_id] = ""
-    return GroupReading(second.id, second.state, second.name, members)
+    return replace(second, members=members, unread=(first.unread | second.unread) - members.keys())

@@ -89,7 +89,7 @@ def plan_sync(rules: Rules, snapshot: Snapshot, roster: Roster, limits: Limits) 
     complete = snapshot.sync_group.complete
     marks = Marks(roster.marks)
     census = take_census(rules, snapshot, roster, marks)
-    empty = complete and not census.scope and not snapshot.unread
+    empty = complete and not census.scope and not snapshot.sync_group.unread
     holders = find_holders(roster.accounts)
     arrivals = meet_newcomers(rules, census, holders, marks, _owner_stays(snapshot, census))
     joined = {one.account.id for one in arrivals.joined}

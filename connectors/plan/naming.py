@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from connectors.directory import Person
-from connectors.plan.email import usable_address
+from connectors.plan.email import LONGEST, reported_address, usable_address
 from connectors.plan.lines import OTHER_EMAIL, OTHER_NAME, account_change, because, directory_name
 from connectors.plan.situations import Bond, Known, account_name
 from connectors.plan.values import Change, Link, LinkNote, Rules
@@ -71,7 +71,11 @@ def follow_directory(
 
 
 def _directory_email(rules: Rules, person: Person, remembered: str) -> str:
-    """Return the address the directory reports; where it has no usable one, the last it had."""
+    """Return the address the directory reports, usable or not: one that is not the account's keeps links from it.
+
+    Where the directory has none at all, the last one stays.
+    """
     if remembered and remembered == person.mail:
         return remembered
-    return usable_address(person, allow_onmicrosoft=rules.allow_onmicrosoft) or remembered
+    usable = usable_address(person, allow_onmicrosoft=rules.allow_onmicrosoft)
+    return usable or reported_address(person)[:LONGEST].lower() or remembered

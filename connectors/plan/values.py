@@ -18,7 +18,7 @@ from connectors.states import (
 )
 from tenants.states import AccountRole, AccountStatus, Hand, ManagedBy, PendingReason
 
-PLANNER_VERSION = 1
+PLANNER_VERSION = 2
 """Part of the digest that lets a quiet run skip planning: raise it with every change of what is decided."""
 
 

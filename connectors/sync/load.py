@@ -254,7 +254,7 @@ def digest(snapshot: Snapshot, *, settings_revision: int, revision: int) -> str:
         total.update(repr(values).encode())
 
     def add_group(group: GroupReading) -> None:
-        add(group.id, group.state, group.name, len(group.members))
+        add(group.id, group.state, group.name, len(group.members), sorted(group.unread))
         members = group.members
         for object_id in sorted(members):
             add(object_id, members[object_id])

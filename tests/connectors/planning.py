@@ -102,13 +102,17 @@ def reading(
     state: str = "complete",
     groups: Iterable[GroupReading] = (),
     unread: Iterable[str] = (),
+    unread_outside: Iterable[str] = (),
 ) -> Snapshot:
-    """Return a snapshot: who is in the sync group, who was looked up and is outside, and who is gone."""
+    """Return a snapshot: who is in the sync group, who was looked up and is outside, and who is gone.
+
+    `unread` are in the group, `unread_outside` are not.
+    """
     members = {one.object_id: (via or {}).get(one.object_id, "") for one in scope}
     people = {one.object_id: one for one in [*scope, *outside]}
-    sync_group = GroupReading("sync", GroupState(state), "Sync", members)
+    sync_group = GroupReading("sync", GroupState(state), "Sync", members, unread=frozenset(unread))
     asked = frozenset([*(one.object_id for one in outside), *gone])
-    told = dict.fromkeys(unread, "Its record is incomplete.")
+    told = dict.fromkeys([*unread, *unread_outside], "Its record is incomplete.")
     return Snapshot(TENANT, sync_group, people, asked, frozenset(gone), tuple(groups), told)
 
 

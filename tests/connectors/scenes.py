@@ -45,7 +45,7 @@ class Scene:
         sync_group = self._reading(self.connector.sync_group)
         if sync_group.complete:
             known = {one: via for one, via in sync_group.members.items() if one not in unread}
-            sync_group = replace(sync_group, members=known)
+            sync_group = replace(sync_group, members=known, unread=frozenset(sync_group.members.keys() & unread))
         theirs = {one.object_id for one in self.company.accounts if one.tenant_id == self.directory.tenant_id}
         asked = theirs - unread
         read = sync_group.members.keys() | (asked & people.keys())

@@ -272,12 +272,26 @@ def test_one_odd_record_stops_nobody_else(scene: Scene, changes: Any) -> None:
     )
     assert set(again.people) == {ada.id}
     assert set(again.unread) == {odd.id}
+    assert (snapshot.sync_group.unread, again.sync_group.unread) == ({odd.id}, {odd.id})
 
 
 def test_nobody_readable_at_all_is_no_empty_group(scene: Scene) -> None:
     odd = scene.hire("Bo Li")
     with pytest.raises(Unexpected, match=r"tells nothing of any of them"):
         scene.read(scene.directory(session=broken(scene, odd.id, accountEnabled=None)))
+
+
+def test_an_unread_member_is_told_apart_from_somebody_unread_outside(scene: Scene) -> None:
+    member, other = scene.hire("Ada Byron"), scene.tenant.add_user("Bo")
+    both = (scene.hire("Cy Lee"), scene.hire("Dee Ray"))
+    for one in (member, other):
+        scene.emulator.faults.add(path=f"/users/{one.id}", status=500, times=None)
+    first = scene.read(known=[one.id for one in (member, other, *both)])
+    assert (set(first.sync_group.members), first.sync_group.unread) == ({member.id, *(one.id for one in both)}, set())
+    assert set(first.unread) == {other.id}
+    again = look(scene, first, [member.id, both[0].id], removed=True)
+    assert (set(again.sync_group.members), again.sync_group.unread) == ({one.id for one in both}, {member.id})
+    assert set(again.unread) == {member.id, other.id}
 
 
 def test_one_person_refused_stops_nobody_else(scene: Scene) -> None:

@@ -223,6 +223,10 @@ LABEL_63, LABEL_64 = "d" * 63, "d" * 64
         ("", "", ""),
         ("o'brien+x_y-z.{1}@firm.example", "", "o'brien+x_y-z.{1}@firm.example"),
         ("ann@bücher.example", "", "ann@bücher.example"),
+        (f"ann@{'ü' * 60}.example", "", ""),
+        ("ann@אבג1.example", "", ""),
+        ("än@firm.example", "", ""),
+        ("\N{KELVIN SIGN}ann@firm.example", "", ""),
         ("ann@firm", "", ""),
         ("ann@firm.x", "", ""),
         ("ann@firm.xy", "", "ann@firm.xy"),
@@ -303,8 +307,25 @@ def test_an_email_that_changes_back_is_remembered_without_a_line() -> None:
     assert (made.changes, [note.directory_email for note in made.notes]) == ((), ["ann@firm.example"])
 
 
-def test_where_the_directory_has_no_usable_email_the_last_one_stays() -> None:
-    lost = person("ann", mail="ann@firm.onmicrosoft.com")
+@pytest.mark.parametrize(
+    ("mail", "principal", "reported"),
+    [
+        ("Ann@Firm.onmicrosoft.com", "ann@upn.example", "ann@firm.onmicrosoft.com"),
+        ("", " ann@firm.onmicrosoft.com", "ann@firm.onmicrosoft.com"),
+        ("", "ann_firm.example#EXT#@firm.onmicrosoft.com", "ann_firm.example#ext#@firm.onmicrosoft.com"),
+        ("no address", "", "no address"),
+        (f"{'a' * 300}@firm.example", "", "a" * 254),
+    ],
+)
+def test_an_address_that_nobody_could_use_is_another_one_all_the_same(mail: str, principal: str, reported: str) -> None:
+    lost = person("ann", mail=mail, user_principal_name=principal)
+    made = plan(reading([lost]), account(1, "ann"))
+    assert [(one.kind, one.before, one.after) for one in made.changes] == [("email", "ann@firm.example", reported)]
+    assert plan(reading([lost]), account(1, "ann", link=Link(reported))).quiet
+
+
+def test_where_the_directory_has_no_email_at_all_the_last_one_stays() -> None:
+    lost = person("ann", mail="", user_principal_name="")
     assert plan(reading([lost]), account(1, "ann")).quiet
     assert plan(reading([lost]), account(1, "ann", link=Link("anne@firm.example"))).quiet
 

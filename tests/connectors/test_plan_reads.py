@@ -241,6 +241,13 @@ def test_a_person_has_one_hold_which_shows_the_strongest_and_the_brakes_covers_t
     )
 
 
+def test_an_unread_person_outside_the_group_does_not_fill_it() -> None:
+    accounts = [account(1, "ann"), account(3, "cy")]
+    made = plan(reading([], outside=[ANN], unread_outside=["cy"]), *accounts)
+    assert told(made) == ["held disable ann: empty_group", "skipped cy: unread"]
+    assert Attention.SYNC_GROUP_EMPTY in made.attention
+
+
 def test_a_group_of_unread_people_is_not_empty() -> None:
     made = plan(reading([], outside=[ANN], unread=["bo"]), account(1, "ann"), account(2, "bo"))
     assert told(made) == ["disable ann", "skipped bo: unread"]

@@ -207,6 +207,7 @@ def test_a_digest_tells_who_could_not_be_read_from_who_is_gone() -> None:
         Snapshot("elsewhere", nobody, {}),
         Snapshot("tenant", nobody, {}, asked=asked, gone=asked),
         Snapshot("tenant", nobody, {}, unread={"ann": "Its record is incomplete."}),
+        Snapshot("tenant", replace(nobody, unread=asked), {}, unread={"ann": "Its record is incomplete."}),
         Snapshot("tenant", nobody, {"ann": ann}, asked=asked),
         Snapshot("tenant", nobody, {"ann": replace(ann, guest=True)}, asked=asked),
         Snapshot("tenant", nobody, {"ann": replace(ann, user_principal_name="new@b.example")}, asked=asked),

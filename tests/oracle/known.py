@@ -20,11 +20,14 @@ def usable_address(person: Person, *, allow_onmicrosoft: bool) -> str:
     address = (person.mail.strip() or person.user_principal_name.strip()).lower()
     if len(address) > 254 or "#ext#" in address:
         return ""
+    if not (person.mail.strip() or person.user_principal_name.strip()).partition("@")[0].isascii():
+        return ""
     if address.endswith(_MICROSOFTS) and not allow_onmicrosoft:
         return ""
     try:
         validate_email(address)
-    except ValidationError:
+        address.partition("@")[2].encode("idna")
+    except (ValidationError, UnicodeError):
         return ""
     return address
 

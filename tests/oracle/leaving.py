@@ -62,7 +62,11 @@ class Leaving(Owning):
         return sorted(asked, key=lambda one: (-one.strength, one.situation is not Situation.DISABLED))
 
     def _leave(self) -> None:
-        empty = self.complete and not self.scope and not self.directory.unread
+        empty = (
+            self.complete
+            and not self.scope
+            and not self.directory.members(self.connector.sync_group).keys() & self.directory.unread
+        )
         judged: dict[str, tuple[Account, list[_Asked]]] = {}
         approved: list[tuple[Account, _Asked]] = []
         waiting: list[Account] = []

@@ -56,7 +56,8 @@ class _Run(Joining):
             if any(names := names_of(person)) and names != (account.first_name, account.last_name):
                 account.first_name, account.last_name = names
                 self._did(account.object_id, ChangeKind.RENAME)
-            account.directory_email = self._address(account.object_id) or account.directory_email
+            reported = (person.mail.strip() or person.user_principal_name.strip()).lower()
+            account.directory_email = self._address(account.object_id) or reported or account.directory_email
 
     def _mirror(self) -> None:
         groups = self.company.groups

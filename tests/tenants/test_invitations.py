@@ -108,6 +108,14 @@ class TestSending:
         inserts = [query for query in captured if "INSERT" in query["sql"]]
         assert (len(inserts), Invitation.objects.count()) == (1, 30)
 
+    def test_a_mail_that_cannot_be_written_holds_up_nobody_elses(self, company: Company) -> None:
+        accounts = [make_account(company, email=f"ann{number}@{'ü' * 60}.example") for number in range(3)]
+        fine = make_account(company)
+        queue([*(account.pk for account in accounts), fine.pk])
+        assert sent() == [fine.email]
+        assert set(Invitation.objects.filter(sent_at=None).values_list("failures", flat=True)) == {1}
+        assert sent() == []
+
     def test_goes_to_no_address_that_a_directory_contradicts(self, company: Company, account: Account) -> None:
         connector = Connector.objects.create(company=company)
         told = AccountLink.objects.create(connector=connector, account=account, directory_email="r.pugh@obrien.example")
