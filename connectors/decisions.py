@@ -235,7 +235,29 @@ def _say_who(
         )
         if account is None:
             raise Stale([Difference(person, kind, "")])
+        if kind is MarkKind.SAME_PERSON:
+            _refuse_whose_owner_stays(row, account)
         _decide_about(row, person, account, kind, action, actor, replaces=[MarkKind.SAME_PERSON, MarkKind.SOMEONE_ELSE])
+
+
+def _refuse_whose_owner_stays(row: Connector, account: Account) -> None:
+    """Refuse to give away an account that no run would take from its owner, as far as the last run tells."""
+    link: AccountLink | None = getattr(account, "link", None)
+    if link is not None and link.connector_id != row.pk:
+        raise Refused(
+            "Another connector of this company manages the account. Remove that one first, or say someone else."
+        )
+    if account.barred:
+        raise Refused(
+            "The account was handed back to Password Boss, and no run may change it. Delete it, and the newcomer gets"
+            " an account of their own."
+        )
+    if link is not None and not link.situations:
+        raise Refused(
+            f"The owner of {account.email} is still in the sync group, under another address, and keeps the account. If"
+            " both users in Entra are one person, take the older one out of the group, and decide again after the next"
+            " run; else say someone else."
+        )
 
 
 def _decide_about(

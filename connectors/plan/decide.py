@@ -167,6 +167,7 @@ def plan_sync(rules: Rules, snapshot: Snapshot, roster: Roster, limits: Limits) 
             },
             returned={one.object_id for one in [*known, *unconfirmed] if one.returned},
             unknown=snapshot.unread.keys() | census.unread.keys(),
+            unread_accounts={account.id for account in census.unread.values()},
         ),
         kept,
     )

@@ -17,7 +17,7 @@ class Findings:
     """Hold what a plan found, as far as marks depend on it.
 
     `asking` maps each cause of a hold to the people of whom the rules still ask something that it covers;
-    `returned` are those for whom RETURNED holds. Of `unknown` people nothing is known.
+    `returned` are those for whom RETURNED holds. Of `unknown` people nothing is known; `unread_accounts` are theirs.
     """
 
     snapshot: Snapshot
@@ -28,6 +28,7 @@ class Findings:
     asking: Mapping[HoldCause, Set[str]]
     returned: Set[str]
     unknown: Set[str]
+    unread_accounts: Set[int]
 
 
 def remember(marks: Marks, findings: Findings, kept: Iterable[Mark]) -> tuple[frozenset[Mark], frozenset[Mark]]:
@@ -69,6 +70,10 @@ class _Endings:
                 return self._over(object_id, mark.value)
             case MarkKind.DECLINED:
                 return self._judged(object_id) and bool(self.findings.scope) and object_id not in self.findings.scope
+            case MarkKind.SAME_PERSON:
+                # Used once, or not at all: whose owner is there still, or who is another connector's, is asked about
+                # again, and nobody's account is given away weeks later by what was decided today.
+                return self._judged(object_id) and int(mark.value) not in self.findings.unread_accounts
             case MarkKind.CONFIRMED:
                 return self._asked_no_more(object_id, HoldCause.ADMIN)
             case _:

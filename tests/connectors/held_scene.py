@@ -153,7 +153,7 @@ def ask_about_address(connector: Connector, number: int) -> tuple[str, Account]:
         directory_tenant_id=TENANT,
         directory_object_id=f"00000000-0000-4000-9000-{number:012d}",
     )
-    AccountLink.objects.create(connector=connector, account=account)
+    AccountLink.objects.create(connector=connector, account=account, situations=Situation.REMOVED)
     assert connector.findings is not None
     make_line(
         connector.findings,

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from connectors import decisions, lifecycle
 from connectors.decisions import Difference, Hold, Refused, Stale, holds_digest, holds_of
-from connectors.models import Connector, PersonMark, SyncChange
+from connectors.models import AccountLink, Connector, PersonMark, SyncChange
 from connectors.states import ChangeKind, HoldCause, MarkKind, Outcome
 from tenants.audit import sentence_of
 from tenants.models import Account, AuditEntry
@@ -273,6 +273,32 @@ def test_the_same_person_gets_the_account_that_has_the_address(reused: Stage) ->
         f"{ACTOR} decided for Microsoft Entra ID that Adam Example in the directory is the owner of the account"
         f" {account.email}.",
     ]
+
+
+def test_an_account_whose_owner_is_still_there_is_not_given_away(db: None, emulator: Emulator) -> None:
+    stage = Stage(emulator, "Ada Example", "Ben Example")
+    stage.run()
+    stage.tenant.update_user(stage.people["ada"].id, mail="ada.king@brightwater.example")
+    stage.hire("Adam Example", mail=f"ada@{stage.tenant.domain}")
+    result = stage.run()
+    assert ("skipped", "address_taken", "ada") in stage.changes(result)
+    account, adam = stage.account("ada"), stage.people["adam"].id
+
+    def refused() -> str:
+        with pytest.raises(Refused) as caught:
+            decisions.same_person(stage.connector, adam, account.pk, actor=ACTOR)
+        return str(caught.value).partition(".")[0]
+
+    assert refused() == "The owner of ada@brightwater"
+    link = AccountLink.objects.get(account=account)
+    other = Connector.objects.create(company=stage.company)
+    AccountLink.objects.filter(pk=link.pk).update(connector=other)
+    assert refused() == "Another connector of this company manages the account"
+    link.delete()
+    Account.objects.filter(pk=account.pk).update(barred=True)
+    assert refused() == "The account was handed back to Password Boss, and no run may change it"
+    assert (marks(stage, MarkKind.SAME_PERSON), entries()) == (set(), [])
+    decisions.someone_else(stage.connector, adam, account.pk, actor=ACTOR)
 
 
 def test_someone_else_waits_and_is_asked_about_no_more(reused: Stage) -> None:
