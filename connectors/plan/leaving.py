@@ -28,6 +28,9 @@ _STRENGTH = {
     for place, kind in enumerate((ChangeKind.DISABLE, ChangeKind.CONVERT, ChangeKind.DELETE, ChangeKind.WITHDRAW))
 }
 """WITHDRAW meets no other: it is all that is ever asked of an account that was never Active."""
+_LAST = frozenset({ChangeKind.CONVERT, ChangeKind.WITHDRAW})
+"""After these the account is not the connector's any more: nothing else can be asked of it, or be held."""
+
 _ORDER = (Situation.DISABLED, Situation.REMOVED, Situation.DELETED)
 """Equal actions: the earlier one gives the reason."""
 
@@ -66,9 +69,11 @@ class Question:
     asking_removed: frozenset[str]
 
     def answered_by(self, changes: Iterable[Change]) -> frozenset[str]:
-        """Return the people of whom nothing stronger is asked than what these changes do."""
+        """Return the people of whom nothing stronger is asked than what these changes do, or can be any more."""
         return frozenset(
-            change.object_id for change in changes if _STRENGTH[change.kind] >= self.asking[change.object_id]
+            change.object_id
+            for change in changes
+            if change.kind in _LAST or _STRENGTH[change.kind] >= self.asking[change.object_id]
         )
 
 
@@ -206,6 +211,8 @@ class LeavingRules:
     def _apply(self, candidates: list[tuple[Leaver, Demand]], result: Departures, *, approved: bool = False) -> None:
         for leaver, demand in candidates:
             result.changes.append(self._change(leaver, demand, approved=approved))
+            if demand.move.kind in _LAST:
+                result.held.pop(leaver.known.object_id, None)
             result.licences_freed += leaver.known.account.status is AccountStatus.ACTIVE
 
     def _hold(self, leaver: Leaver, demand: Demand, cause: HoldCause, result: Departures) -> None:

@@ -187,6 +187,17 @@ def test_removed_changes_of_an_empty_group_are_held_whatever_their_number() -> N
     assert made.attention == {Attention.SYNC_GROUP_EMPTY, Attention.HELD}
 
 
+def test_of_whom_becomes_personal_nothing_is_held() -> None:
+    off = person("ann", enabled=False)
+    made = plan(
+        reading([], outside=[off]),
+        account(1, "ann", claimed=True),
+        by=rules(disabled="convert", removed="delete"),
+        marks=[held("ann", "delete", "empty_group")],
+    )
+    assert (told(made), marks_told(made)) == (["convert ann"], ["-held ann delete"])
+
+
 def test_an_empty_group_does_not_count_for_the_brake_on_the_rest() -> None:
     names = crowd(20)
     snapshot = reading([], gone=names[:3], outside=people(names[3:]))

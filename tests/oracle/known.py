@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
 from connectors.directory import GroupState, Person
-from connectors.states import ChangeKind, HoldCause, LeftOutReason, MarkKind, Situation, SkipReason
+from connectors.states import DESTRUCTIVE, ChangeKind, HoldCause, LeftOutReason, MarkKind, Situation, SkipReason
 from tenants.states import AccountStatus, Hand
 from tests.oracle.facts import Account, Company, Connector, Decision, Directory, End
 
@@ -155,7 +155,8 @@ class Known:
         who came back in between is not kept out by it. That nobody is in the group covers REMOVED alone.
         """
         marks = self._marked(object_id, MarkKind.HELD) | self._marked(object_id, MarkKind.APPROVED)
-        return not self._waits_for_group(object_id) and any(mark.value in kinds for mark in marks)
+        waits = kinds == DESTRUCTIVE and self._waits_for_group(object_id)
+        return not waits and any(mark.value in kinds for mark in marks)
 
     def _waits_for_group(self, object_id: str) -> bool:
         """Say whether REMOVED was held because nobody was in the group."""

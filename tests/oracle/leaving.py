@@ -132,7 +132,9 @@ class Leaving(Owning):
     def _destroy(self, account: Account, kind: ChangeKind) -> None:
         object_id = account.object_id
         self._did(object_id, kind)
-        if object_id in self.end.held and _FORCE[kind] >= _FORCE[self.end.held[object_id]]:
+        held = self.end.held.get(object_id)
+        # Of an account that leaves the company nothing can be held.
+        if held is not None and (kind is ChangeKind.CONVERT or _FORCE[kind] >= _FORCE[held]):
             del self.end.held[object_id]
         if kind is ChangeKind.DISABLE:
             account.status, account.disabled_by = AccountStatus.DISABLED, Hand.CONNECTOR
