@@ -9,10 +9,10 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from connectors import schedule
+from connectors import schedule, sync
 from connectors.decisions import Refused
-from connectors.models import Connector, SyncRun
-from connectors.states import ConnectorStatus, RunState, RunTrigger
+from connectors.models import Connector
+from connectors.states import ConnectorStatus, RunTrigger
 from tenants.audit import Actor
 from tenants.models import User
 
@@ -59,9 +59,7 @@ def set_status(row: Connector, status: ConnectorStatus, sentence: str = "", refe
 def interrupt(row: Connector, because: str) -> list[str]:
     """Take the lease from a run in flight, in the caller's transaction; return the fields for the caller to save."""
     if row.lease_token:
-        SyncRun.objects.filter(connector=row, state=RunState.RUNNING).update(
-            state=RunState.ABANDONED, finished_at=timezone.now(), phase="", sentence=because
-        )
+        sync.abandon(row, because, timezone.now())
     row.lease_token, row.lease_until, row.lease_taken_at = "", None, None
     return ["lease_token", "lease_until", "lease_taken_at"]
 

@@ -6,7 +6,7 @@ from connectors.sync.asking import ask, last_change, people_matching, without_co
 from connectors.sync.lease import LeaseLost, abandon_dead
 from connectors.sync.prune import forget_purged, prune, unlink_personal
 from connectors.sync.reading import credentials_of, directory_of, run_seconds
-from connectors.sync.record import told
+from connectors.sync.record import abandon, told
 from connectors.sync.run import Draft, Preview, Result, preview, run
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "LeaseLost",
     "Preview",
     "Result",
+    "abandon",
     "abandon_dead",
     "ask",
     "credentials_of",

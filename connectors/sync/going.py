@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -33,18 +34,11 @@ from connectors.sync.apply import CHUNK, Applier
 from connectors.sync.lease import Lease, LeaseLost, SettingsMoved
 from connectors.sync.load import Loaded, digest, load
 from connectors.sync.reading import directory_of, read, second_look
-from tenants import audit, roster
+from tenants import roster
 from tenants.models import User
 from tenants.states import ManagedBy
 
 logger = logging.getLogger(__name__)
-
-SYNCHRONISED = audit.Action(
-    "connector.synchronised",
-    "{actor} synchronised {subject} (run {run}, {trigger}): {counts}.",
-    keys=("run", "trigger", "counts"),
-    say={"trigger": lambda trigger: RunTrigger(trigger).label, "counts": record.told},
-)
 
 T = TypeVar("T")
 
@@ -98,6 +92,7 @@ class Going:
     failures: list[Change] = field(default_factory=list)
     stopped: set[int | str] = field(default_factory=set)
     total: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         connector = self.connector
@@ -321,6 +316,7 @@ class Going:
             self.applier.forget(changes)
             raise
         self.applied += changes
+        self.counts += record.applied(changes)
         self.revision += changed
 
     def _write(
@@ -359,7 +355,11 @@ class Going:
             self._finish(plan, loaded, snapshot, closing, changes, now)
         elif changes:
             SyncRun.objects.filter(pk=self._row.pk).update(
-                phase="applying", done=len(self.applied) + len(changes), total=self.total
+                phase="applying",
+                done=len(self.applied) + len(changes),
+                total=self.total,
+                # However the run ends: what it did until then can be told, and put right.
+                counts=self.counts + record.applied(changes),
             )
         return ledger.changed
 
@@ -437,13 +437,7 @@ class Going:
             total=self.total,
         )
         if applied:
-            audit.record(
-                SYNCHRONISED,
-                company=connector.company,
-                actor=self.by or f"Connector {connector.name}",
-                subject=connector.name,
-                detail={"run": row.pk, "trigger": str(self.trigger), "counts": counts},
-            )
+            record.tell(connector, row, counts)
         self._release(
             now,
             last_record=row.pk,
@@ -540,7 +534,7 @@ class Going:
             values["failure"] = error.sentence
         try:
             with self._fenced():
-                last = self._failed_record(now, error.sentence, error.reference)
+                last = self._failed_record(now, self._so_far(error.sentence), error.reference)
                 self.lease.release(last_record=last, **values)
                 if isinstance(error, CredentialRejected | ConsentMissing):
                     Connector.objects.filter(
@@ -566,6 +560,7 @@ class Going:
             reference=reference[:300],
             **self._asked(),
         ):
+            self._tell()
             return self.row.pk
         last = record.fold(connector, quiet=False, sentence=sentence, requests=self._requests(), now=now)
         if last is not None:
@@ -589,13 +584,27 @@ class Going:
     def lost(self) -> None:
         """Record that the connector was taken away in the middle; whole chunks stay, nothing half."""
         if self.row is not None:
-            self._close(
-                self.row,
-                self.clock(),
-                RunState.ABANDONED,
-                sentence="The connector was removed or changed while this run was going on. What was done is complete.",
-                requests=self._requests(),
-            )
+            with transaction.atomic():
+                if self._close(
+                    self.row,
+                    self.clock(),
+                    RunState.ABANDONED,
+                    sentence="The connector was removed or changed while this run was going on. What was done is"
+                    " complete.",
+                    requests=self._requests(),
+                ):
+                    self._tell()
+
+    def _tell(self) -> None:
+        """Write down what a run did that ends before its end."""
+        if self.counts:
+            record.tell(self.connector, self._row, self.counts)
+
+    def _so_far(self, sentence: str) -> str:
+        """Return the sentence of a failure, true also of a run that has changed something by then."""
+        if not self.counts:
+            return sentence
+        return f"{sentence.replace('Nothing was', 'Nothing more was')} Before that: {record.told(self.counts)}."
 
     def broken(self) -> None:
         """Record a fault of our own, or the end of the time limit, and give the lease back."""

@@ -13,6 +13,7 @@ from django.db.models import Q
 
 from connectors.models import Connector, SyncRun
 from connectors.states import ConnectorStatus, RunState, RunTrigger
+from connectors.sync import record
 
 LEASE = timedelta(seconds=90)
 RENEW_AFTER_SECONDS = 15.0
@@ -140,8 +141,7 @@ def abandon(connector: Connector, now: datetime) -> None:
     sentence = (
         "The worker that made this run ended in the middle of it. What was done is complete; the next run goes on."
     )
-    dead = SyncRun.objects.filter(connector=connector, state=RunState.RUNNING)
-    if not dead.update(state=RunState.ABANDONED, finished_at=now, sentence=sentence, phase=""):
+    if not record.abandon(connector, sentence, now):
         SyncRun.objects.create(
             connector=connector,
             company_id=connector.company_id,

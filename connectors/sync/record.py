@@ -14,6 +14,7 @@ from connectors.entra import RequestRecord
 from connectors.models import Connector, PersonMark, SyncChange, SyncRun
 from connectors.plan import Change, Held, LeftOut, Skipped, SyncPlan
 from connectors.states import ChangeKind, MarkKind, Outcome, RunState, RunTrigger, SkipReason
+from tenants import audit
 from tenants.models import User
 
 LINES_PER_STATEMENT = 1_000
@@ -189,13 +190,17 @@ def _left_out(run: SyncRun, left_out: LeftOut, at: datetime) -> SyncChange:
 
 def tally(changes: Iterable[Change], failed: Iterable[Change], plan: SyncPlan) -> dict[str, int]:
     """Count a run's lines as "outcome.kind" (skipped and left out by their reason)."""
-    counts: Counter[str] = Counter()
-    counts.update(f"{Outcome.APPLIED}.{change.kind}" for change in changes)
+    counts = applied(changes)
     counts.update(f"{Outcome.FAILED}.{change.kind}" for change in failed)
     counts.update(f"{Outcome.HELD}.{held.change.kind}" for held in plan.held)
     counts.update(f"{Outcome.SKIPPED}.{skipped.reason}" for skipped in plan.skipped)
     counts.update(f"{Outcome.LEFT_OUT}.{left_out.reason}" for left_out in plan.left_out)
     return dict(sorted(counts.items()))
+
+
+def applied(changes: Iterable[Change]) -> Counter[str]:
+    """Count changes that were made, as a tally does."""
+    return Counter(f"{Outcome.APPLIED}.{change.kind}" for change in changes)
 
 
 _VERBS = {
@@ -245,3 +250,36 @@ def _parts(counts: Mapping[str, int]) -> Iterator[str]:
         number = sum(amount for key, amount in counted.items() if key.startswith(f"{outcome}."))
         if number:
             yield f"{number:,} {word}"
+
+
+SYNCHRONISED = audit.Action(
+    "connector.synchronised",
+    "{actor} synchronised {subject} (run {run}, {trigger}): {counts}.",
+    keys=("run", "trigger", "counts"),
+    say={"trigger": lambda trigger: RunTrigger(trigger).label, "counts": told},
+)
+
+
+def tell(connector: Connector, run: SyncRun, counts: Mapping[str, int]) -> None:
+    """Write into the record of who did what that a run changed something: one entry a run."""
+    audit.record(
+        SYNCHRONISED,
+        company=connector.company,
+        actor=run.by or run.by_label or f"Connector {connector.name}",
+        subject=connector.name,
+        detail={"run": run.pk, "trigger": str(run.trigger), "counts": dict(sorted(counts.items()))},
+    )
+
+
+def abandon(connector: Connector, sentence: str, now: datetime) -> bool:
+    """End the record that is going on because its run was taken away, and tell what it did; say whether there was one.
+
+    It runs in the caller's transaction, which has locked the connector's row.
+    """
+    going_on = SyncRun.objects.filter(connector=connector, state=RunState.RUNNING)
+    ended = list(going_on.select_related("by"))
+    going_on.update(state=RunState.ABANDONED, finished_at=now, phase="", sentence=sentence)
+    for run in ended:
+        if run.counts:
+            tell(connector, run, run.counts)
+    return bool(ended)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,11 +12,14 @@ from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
 from connectors.decisions import approve
-from connectors.lifecycle import save_rules
+from connectors.lifecycle import has_losses, pause, remedy_of, save_rules
 from connectors.models import AccountLink, Connector, PersonMark, SyncRun
-from connectors.states import ChangeKind, ConnectorStatus, MarkKind, RunState, RunTrigger
+from connectors.states import Action, ChangeKind, ConnectorStatus, MarkKind, RunState, RunTrigger, Situation
+from connectors.sync import abandon_dead
+from connectors.sync.apply import CHUNK
 from tenants import roster
-from tenants.models import Account, Invitation, User
+from tenants.audit import sentence_of
+from tenants.models import Account, AuditEntry, Invitation, User
 from tests.entra_emulator import Emulator
 from tests.stage import Stage
 
@@ -311,3 +315,94 @@ def test_an_account_handed_back_and_lifted_is_the_directorys_again(stage: Stage)
     roster.perform(roster.Act.LIFT_BAR, stage.company, [ada.pk], actor=maren)
     stage.run()
     assert Account.objects.get(pk=ada.pk).managed_by == "azure_ad"
+
+
+# Runs that end before their end
+
+
+def between_chunks(act: Callable[[], object]) -> Any:
+    """Return an execute wrapper that acts once, after the first chunk was written and before the next one begins."""
+
+    def matches(sql: str, params: str) -> bool:
+        return sql.startswith("SAVEPOINT") and SyncRun.objects.filter(state=RunState.RUNNING, done__gt=0).exists()
+
+    return before_statement(matches, lambda: act() and None)
+
+
+@pytest.fixture
+def leaving(db: None, emulator: Emulator) -> Stage:
+    """More people than one chunk holds were disabled in the directory, and nothing stops that."""
+    stage = Stage(emulator, rules={Situation.REMOVED: Action.NOTHING}, destructive_floor=10_000, half_floor=10_000)
+    stage.hire_many(CHUNK + 2)
+    stage.run()
+    *disabled, removed = stage.people.values()
+    for person in disabled:
+        stage.tenant.disable_user(person.id)
+    stage.tenant.remove_member(stage.group.id, removed.id)
+    stage.clock.advance(minutes=5)
+    return stage
+
+
+def synchronised(run: SyncRun) -> list[str]:
+    entries = AuditEntry.objects.filter(action="connector.synchronised", detail__run=run.pk)
+    return [sentence_of(entry) for entry in entries]
+
+
+def test_what_a_run_did_until_it_was_paused_is_told_and_can_be_put_right(leaving: Stage) -> None:
+    with connection.execute_wrapper(between_chunks(lambda: pause(leaving.connector, actor="Ann"))):
+        leaving.run()
+    row = leaving.runs()[-1]
+    assert (row.state, row.counts, row.done) == (RunState.ABANDONED, {"applied.disable": CHUNK}, CHUNK)
+    assert has_losses(row)
+    assert len(remedy_of(row).returns) == CHUNK
+    assert synchronised(row) == [
+        f"Connector Microsoft Entra ID synchronised Microsoft Entra ID (run {row.pk}, Schedule): {CHUNK:,} disabled."
+    ]
+
+
+def test_a_run_that_fails_after_it_changed_something_says_so(leaving: Stage) -> None:
+    def rules_change_and_microsoft_answers_oddly() -> None:
+        save_rules(leaving.connector, actions={Situation.REMOVED: Action.DISABLE}, settings={}, actor="Ann")
+        leaving.emulator.faults.add(path="/members", times=None, document={"value": {}})
+
+    with connection.execute_wrapper(between_chunks(rules_change_and_microsoft_answers_oddly)):
+        leaving.run()
+    row = leaving.runs()[-1]
+    assert (row.state, row.counts) == (RunState.FAILED, {"applied.disable": CHUNK})
+    assert row.sentence == (
+        f"Microsoft answered a listing without its items. Nothing more was changed. Before that: {CHUNK:,} disabled."
+    )
+    assert len(synchronised(row)) == 1
+
+
+def test_what_a_run_did_before_a_fault_of_the_portals_own_is_told(leaving: Stage) -> None:
+    with connection.execute_wrapper(between_chunks(refuse_everything)), pytest.raises(KeyboardInterrupt):
+        leaving.run()
+    row = leaving.runs()[-1]
+    assert (row.state, row.counts, len(synchronised(row))) == (RunState.FAILED, {"applied.disable": CHUNK}, 1)
+
+
+def refuse_everything() -> None:
+    raise KeyboardInterrupt
+
+
+def test_what_a_worker_did_before_it_was_killed_is_told_when_its_lease_is_freed(stage: Stage) -> None:
+    stage.run()
+    now = stage.clock.now
+    Connector.objects.update(lease_token="of a dead worker", lease_until=now, lease_taken_at=now)
+    row = SyncRun.objects.create(
+        connector=stage.connector,
+        company=stage.company,
+        connector_name=stage.connector.name,
+        trigger=RunTrigger.MANUAL,
+        by_label="Ann",
+        state=RunState.RUNNING,
+        started_at=now,
+        counts={"applied.disable": 3},
+    )
+    assert abandon_dead(now + timedelta(seconds=1)) == 1
+    row.refresh_from_db()
+    assert (row.state, synchronised(row)) == (
+        RunState.ABANDONED,
+        [f"Ann synchronised Microsoft Entra ID (run {row.pk}, Synchronize Now): 3 disabled."],
+    )
