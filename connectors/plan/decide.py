@@ -25,7 +25,7 @@ from connectors.plan.lines import (
 )
 from connectors.plan.marks import Marks
 from connectors.plan.memory import Findings, remember
-from connectors.plan.naming import follow_directory
+from connectors.plan.naming import follow_directory, watch_deleted
 from connectors.plan.situations import Bond, Census, Known, account_name, disabled_newcomer, take_census
 from connectors.plan.values import (
     AccountFacts,
@@ -127,6 +127,7 @@ def plan_sync(rules: Rules, snapshot: Snapshot, roster: Roster, limits: Limits) 
 
     statuses = {change.account_id: change for change in draft.changes}
     following, notes = follow_directory(rules, known, statuses, complete=complete)
+    notes += watch_deleted(snapshot, census.scope, roster.accounts)
     changes = [_bond(one) for one in known if one.bond is not Bond.LINKED] + draft.changes + following
     if complete:
         changes += mirror_groups(
@@ -146,7 +147,7 @@ def plan_sync(rules: Rules, snapshot: Snapshot, roster: Roster, limits: Limits) 
                 ]
             ),
         )
-    held = [Held(_bond(one), HoldCause.ADMIN) for one in unconfirmed] + draft.held
+    held = [Held(_bond(one, confirmed=False), HoldCause.ADMIN) for one in unconfirmed] + draft.held
     skipped = [*census.skipped, *question.skipped, *draft.skipped]
     # Whose account has just become another person's has none: in scope, that is a disabled newcomer.
     skipped += [disabled_newcomer(one.person) for one in disowned if one.in_scope and one.person is not None]
@@ -234,8 +235,8 @@ def _another_administrator(accounts: Iterable[AccountFacts], leaving: Set[int], 
     )
 
 
-def _bond(one: Known) -> Change:
-    """Write down how an account becomes this connector's."""
+def _bond(one: Known, *, confirmed: bool = True) -> Change:
+    """Write down how an account becomes this connector's; an administrator's by a person's word alone."""
     if one.bond is Bond.RELINKED:
         reason = because(SAME_ADDRESS, Situation.NEW, decision=SAME_PERSON)
         before, after = account_name(one.account), one.person.name if one.person is not None else ""
@@ -243,7 +244,7 @@ def _bond(one: Known) -> Change:
     reason = because(
         SAME_ADDRESS if one.bond is Bond.ADOPTED else SAME_IDENTITY,
         Situation.NEW if one.bond is Bond.ADOPTED else None,
-        decision=CONFIRMED if one.account.role is AccountRole.ADMIN else "",
+        decision=CONFIRMED if confirmed and one.account.role is AccountRole.ADMIN else "",
     )
     return account_change(
         one,

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 
-from connectors.directory import Person
+from connectors.directory import Person, Snapshot
 from connectors.plan.email import LONGEST, reported_address, usable_address
 from connectors.plan.lines import OTHER_EMAIL, OTHER_NAME, account_change, because, directory_name
-from connectors.plan.situations import Bond, Known, account_name
-from connectors.plan.values import Change, Link, LinkNote, Rules
+from connectors.plan.situations import Bond, Known, account_name, holding_now
+from connectors.plan.values import AccountFacts, Change, Link, LinkNote, Rules
 from connectors.states import ChangeKind, Situation
-from tenants.states import AccountStatus
+from tenants.states import AccountStatus, Hand
 
 _FRESH = Link()
 _STAYS = (AccountStatus.ACTIVE, AccountStatus.PENDING, AccountStatus.DISABLED)
@@ -38,8 +38,7 @@ def follow_directory(
         email = link.directory_email
         holding = one.holding
         if not complete:
-            if one.person is not None and Situation.REMOVED in link.situations:
-                holding |= {Situation.REMOVED}
+            holding = _may_hold(holding, link, one.person)
         elif one.person is not None and status in _STAYS:
             first, last = directory_name(one.person)
             if (first, last) != (account.first_name, account.last_name) and (first or last):
@@ -68,6 +67,34 @@ def follow_directory(
         if email != link.directory_email or holding != link.situations:
             notes.append(LinkNote(account.id, email, holding))
     return changes, notes
+
+
+def watch_deleted(snapshot: Snapshot, scope: Container[str], accounts: Iterable[AccountFacts]) -> list[LinkNote]:
+    """Return what links of accounts that a person deleted must remember.
+
+    Whoever restores such an account keeps it in what holds by then.
+    """
+    complete = snapshot.sync_group.complete
+    notes = []
+    for account in accounts:
+        if account.link is None or account.status is not AccountStatus.DELETED or account.deleted_by is not Hand.PERSON:
+            continue
+        object_id = account.object_id.lower()
+        person = snapshot.people.get(object_id)
+        ours = account.tenant_id.lower() == snapshot.tenant_id.lower()
+        if not ours or (person is None and object_id not in snapshot.gone):
+            continue
+        holding = holding_now(person, in_scope=object_id in scope, complete=complete)
+        if not complete:
+            holding = _may_hold(holding, account.link, person)
+        if holding != account.link.situations:
+            notes.append(LinkNote(account.id, account.link.directory_email, holding))
+    return notes
+
+
+def _may_hold(holding: frozenset[Situation], link: Link, person: Person | None) -> frozenset[Situation]:
+    """Add what held at the last run, and may hold still while the sync group cannot be read."""
+    return holding | (link.situations & {Situation.REMOVED}) if person is not None else holding
 
 
 def _directory_email(rules: Rules, person: Person, remembered: str) -> str:

@@ -113,7 +113,7 @@ class Roster:
     """Hold everything of the company that a plan depends on.
 
     `licences` is None where they are unlimited; `active` counts all Active accounts of the company.
-    `accounts` are all living ones, and of the deleted ones those that are restorable or barred.
+    `accounts` are all living ones, and of the deleted ones those that are restorable, barred or linked.
     """
 
     accounts: tuple[AccountFacts, ...] = ()

@@ -114,19 +114,20 @@ def rules_of(connector: Connector) -> Rules:
 
 
 def known_people(connector: Connector) -> list[str]:
-    """Return the object ids of everybody who has a living account with an identity of the connector's tenant."""
-    living = Account.objects.filter(company=connector.company_id, directory_tenant_id=connector.tenant_id).exclude(
-        Q(status=AccountStatus.DELETED) | Q(directory_object_id="")
-    )
-    return list(living.values_list("directory_object_id", flat=True))
+    """Return the object ids of everybody of the connector's tenant who has an account, or may have it again."""
+    theirs = Account.objects.filter(company=connector.company_id, directory_tenant_id=connector.tenant_id)
+    # A person may restore what a person deleted, and then keeps it in what is known to hold.
+    asked = ~Q(status=AccountStatus.DELETED) | Q(deleted_by=Hand.PERSON, link__connector=connector, purged_at=None)
+    return list(theirs.exclude(directory_object_id="").filter(asked).values_list("directory_object_id", flat=True))
 
 
 def _accounts(connector: Connector, now: datetime) -> tuple[tuple[AccountFacts, ...], datetime | None]:
     """Return the accounts of a plan, and when the first deleted one of them stops being restorable."""
     restorable = Q(deleted_by=Hand.CONNECTOR, restorable_until__gt=now, purged_at=None)
+    linked = Q(link__connector=connector, purged_at=None)
     rows = (
         Account.objects.filter(company=connector.company_id)
-        .filter(~Q(status=AccountStatus.DELETED) | ~Q(directory_object_id="") & (restorable | Q(barred=True)))
+        .filter(~Q(status=AccountStatus.DELETED) | ~Q(directory_object_id="") & (restorable | Q(barred=True) | linked))
         .order_by()
         .values_list(
             "pk",

@@ -94,7 +94,7 @@ class Scene:
                     linked_elsewhere=one.link not in ("", name),
                 )
                 for one in self.company.accounts
-                if one.living or one.restorable or one.barred
+                if one.living or one.restorable or one.barred or one.link == name
             ),
             tuple(
                 MirrorFacts(one.id, one.directory_id, one.name, one.link == name, frozenset(one.members))

@@ -119,6 +119,7 @@ def test_an_administrators_account_waits_for_a_person(facts: dict[str, Any]) -> 
     admin = account(1, "ann", **facts, **ADMIN)
     made = plan(reading([ANN]), admin)
     assert (told(made), marks_told(made), made.notes) == (["held adopt ann: admin"], ["+held ann adopt"], ())
+    assert made.held[0].change.because.decision == ""
     again = plan(reading([ANN]), admin, marks=made.marks_set)
     assert (told(again), marks_told(again)) == (told(made), [])
     confirmed = plan(reading([ANN]), admin, marks=[*made.marks_set, mark("ann", "confirmed", 1)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from tests.connectors.planning import (
     ACTIVE,
     BY_HAND,
     DELETED,
+    DELETED_BY_PERSON,
     DISABLED,
     HANDED_BACK,
     PENDING,
@@ -97,6 +99,49 @@ def test_who_vouches_for_an_account_keeps_it_in_the_situations_that_held_and_hol
     assert (told(new), marks_told(new)) == (["disable ann", "skipped ann: kept"], ["+kept ann removed"])
     over = plan(reading([CY, ANN]), *accounts)
     assert (told(over), marks_told(over), over.vouched_seen) == ([], [], (1,))
+
+
+def test_who_restores_what_a_person_had_deleted_keeps_it_in_what_came_to_hold_meanwhile() -> None:
+    theirs = account(1, "ann", **DELETED_BY_PERSON)
+    others = account(3, "cy")
+    for snapshot, held_then in (
+        (reading([CY], outside=[ANN]), {Situation.REMOVED}),
+        (reading([CY], outside=[OFF]), {Situation.REMOVED, Situation.DISABLED}),
+        (reading([CY], gone=["ann"]), {Situation.DELETED}),
+    ):
+        (note,) = plan(snapshot, theirs, others).notes
+        assert (note.account_id, note.directory_email, note.situations) == (1, "ann@firm.example", held_then)
+        # The bar ends when the owner leaves the group; what is deleted stays linked until it is purged.
+        lifted = replace(theirs, barred=False, link=Link(note.directory_email, note.situations))
+        assert plan(snapshot, lifted, others).quiet
+        restored = account(1, "ann", vouched=True, link=lifted.link)
+        assert {line.partition(":")[2] for line in told(plan(snapshot, restored, others))} == {" kept"}
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "facts"),
+    [
+        (reading([ANN, CY]), {}),
+        (reading([CY], outside=[ANN]), {"link": None}),
+        (reading([CY], outside=[ANN]), {"tenant_id": "elsewhere"}),
+        (reading([CY], unread_outside=["ann"]), {}),
+        (reading([CY]), {}),
+        (reading([], outside=[ANN], state="unreadable"), {}),
+    ],
+)
+def test_of_a_deleted_account_nothing_is_noted_that_is_not_known_to_hold(snapshot: Any, facts: dict[str, Any]) -> None:
+    made = plan(snapshot, account(1, "ann", **DELETED_BY_PERSON | facts), account(3, "cy"))
+    assert [note for note in made.notes if note.account_id == 1] == []
+
+
+def test_of_a_deleted_account_what_may_hold_still_is_remembered_while_the_group_cannot_be_read() -> None:
+    link = Link("ann@firm.example", frozenset({Situation.REMOVED}))
+    theirs = account(1, "ann", **DELETED_BY_PERSON | {"link": link})
+    assert plan(reading([], outside=[ANN], state="unreadable"), theirs).notes == ()
+    (note,) = plan(reading([], outside=[OFF], state="unreadable"), theirs).notes
+    assert note.situations == {Situation.REMOVED, Situation.DISABLED}
+    (note,) = plan(reading([], gone=["ann"], state="unreadable"), theirs).notes
+    assert note.situations == {Situation.DELETED}
 
 
 def test_what_nobody_vouched_for_is_not_kept_however_long_it_holds() -> None:

@@ -20,7 +20,8 @@ from connectors.sync import preview, prune, run, run_seconds, unlink_personal
 from tenants import roster
 from tenants.audit import sentence_of
 from tenants.models import Account, AuditEntry, User
-from tenants.states import Hand, ManagedBy
+from tenants.roster import Act, perform
+from tenants.states import Hand, LoginKind, ManagedBy
 from tests.conftest import LONG
 from tests.entra_emulator import Emulator
 from tests.entra_emulator.server import serving
@@ -527,3 +528,19 @@ def test_an_additional_group_that_microsoft_fails_at_stops_no_off_boarding_and_i
     assert stage.members() == {"Engineers": {"ada"}}
     assert stage.refreshed().attention == ["group_unreadable"]
     assert [(run.quiet, run.times) for run in stage.runs()[before:]] == [(False, 1), (True, 4)]
+
+
+def test_an_account_that_a_person_deleted_and_restored_is_kept_though_its_owner_left_meanwhile(stage: Stage) -> None:
+    stage.run()
+    operator = User.objects.create(email="op@harbourridge.example", kind=LoginKind.STAFF, is_superuser=True)
+    ada = stage.account("ada").pk
+    perform(Act.DELETE, stage.company, [ada], actor=operator)
+    stage.run()
+    stage.tenant.remove_member(stage.group.id, stage.people["ada"].id)
+    for _ in range(3):
+        stage.clock.advance(hours=8)
+        stage.run()
+    perform(Act.RESTORE, stage.company, [ada], actor=operator)
+    stage.clock.advance(minutes=5)
+    result = stage.run()
+    assert (stage.statuses()["ada"], stage.changes(result)) == ("active", [("skipped", "kept", "ada")])
