@@ -87,6 +87,9 @@ class Connector(models.Model):
     lease_taken_at = models.DateTimeField(null=True, editable=False)
     lease_until = models.DateTimeField(null=True, editable=False)
     run_again = models.CharField(max_length=10, blank=True, choices=RunTrigger.choices(), editable=False)
+    run_again_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+", editable=False
+    )
 
     throttled_until = models.DateTimeField(null=True, editable=False)
     unreachable_since = models.DateTimeField(null=True, editable=False)

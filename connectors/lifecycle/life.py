@@ -74,9 +74,19 @@ def pause(connector: Connector, *, reason: str = "", until: datetime | None = No
         entry = record(PAUSED, company=row.company, actor=actor, subject=row.name, detail=detail)
         row.paused_at, row.paused_until = row.paused_at or timezone.now(), until
         row.paused_by, row.pause_reason = entry.actor_label, reason
-        row.run_again = ""
+        row.run_again, row.run_again_by = "", None
         fields = interrupt(row, f"The connector was paused by {entry.actor_label} in the middle of this run.")
-        row.save(update_fields=["paused_at", "paused_until", "paused_by", "pause_reason", "run_again", *fields])
+        row.save(
+            update_fields=[
+                "paused_at",
+                "paused_until",
+                "paused_by",
+                "pause_reason",
+                "run_again",
+                "run_again_by",
+                *fields,
+            ]
+        )
         schedule.ensure(row)
     return row
 
@@ -136,7 +146,15 @@ def remove(connector: Connector, *, actor: Actor) -> Connector:
 
 # What a removed connector does not keep.
 _SECRETS = ("secret", "secret_expires_on", "private_key", "next_private_key")
-_UNSET = (*_SECRETS, "paused_at", "paused_until", "throttled_until", "unreachable_since", "quiet_until")
+_UNSET = (
+    *_SECRETS,
+    "paused_at",
+    "paused_until",
+    "run_again_by",
+    "throttled_until",
+    "unreachable_since",
+    "quiet_until",
+)
 _CERTIFICATES = ("certificate", "next_certificate")
 _EMPTIED = (*_CERTIFICATES, "token_hash", "paused_by", "pause_reason", "failure", "quiet_digest", "run_again")
 

@@ -20,19 +20,20 @@ from django.utils import timezone
 from connectors.decisions import Refused
 from connectors.lifecycle.rows import request_run
 from connectors.models import AccountLink, Connector, PersonMark, SyncChange, SyncRun
+from connectors.plan.lines import standing
 from connectors.plan.putting_right import Loss, Obstacle, Remedy, Return, remedy_for
 from connectors.states import DESTRUCTIVE, LEAVING, ChangeKind, ConnectorStatus, MarkKind, Outcome, RunState, RunTrigger
 from tenants import audit, roster
 from tenants.audit import Actor
 from tenants.models import Account, Company, User
-from tenants.states import AccountRole, AccountStatus, Hand
+from tenants.states import AccountRole, AccountStatus, Hand, PendingReason
 
 PUT_RIGHT = audit.Action(
     "connector.put_right",
     "{actor} put right what a run of {subject} had done (run {run}, put right by {record}): {counts}.",
     ("run", "record", "counts"),
 )
-_STATUS_OF = {status.label: status for status in AccountStatus}
+_STOOD = {standing(status, reason): (status, reason) for status in AccountStatus for reason in reversed(PendingReason)}
 _LINES = 1_000
 _RETURNING = frozenset({ChangeKind.ENABLE, ChangeKind.ACTIVATE, ChangeKind.RESTORE, ChangeKind.SUSPEND})
 """Kinds after which an account has what a run before had taken."""
@@ -134,13 +135,15 @@ def _losses(run: SyncRun, now: datetime) -> _Found:
 def _loss(
     line: dict[str, Any], account: Account | None, again: set[int | None], rivals: _Rivals, now: datetime
 ) -> Loss:
+    before, waited_for = _STOOD.get(line["before"], (None, PendingReason.RULE))
     told = {
         "line": line["pk"],
         "object_id": line["object_id"],
         "kind": ChangeKind(line["kind"]),
         "name": line["name"],
         "email": line["email"],
-        "before": _STATUS_OF.get(line["before"]),
+        "before": before,
+        "waited_for": waited_for or PendingReason.RULE,
     }
     if account is None:
         return Loss(**told)

@@ -128,6 +128,11 @@ def account_change(
     )
 
 
+def standing(status: AccountStatus, reason: PendingReason) -> str:
+    """Say how an account stands before a change; who waits for a licence is told apart, to be put back so."""
+    return f"{status.label}, no licence" if reason is PendingReason.LICENCE else status.label
+
+
 def status_change(known: Known, move: Move, reason: Because, *, approved: bool = False) -> Change:
     """Write down a change of an existing account's status."""
     account = known.account
@@ -138,7 +143,7 @@ def status_change(known: Known, move: Move, reason: Because, *, approved: bool =
         account_id=account.id,
         name=account_name(account),
         email=account.email,
-        before=account.status.label,
+        before=standing(account.status, account.pending_reason),
         after=move.status.label,
         status=move.status,
         pending_reason=move.pending_reason,

@@ -73,11 +73,15 @@ class _Endings:
             case MarkKind.SAME_PERSON:
                 # Used once, or not at all: whose owner is there still, or who is another connector's, is asked about
                 # again, and nobody's account is given away weeks later by what was decided today.
-                return self._judged(object_id) and int(mark.value) not in self.findings.unread_accounts
+                waits = self._in_question(mark) and int(mark.value) in self.findings.unread_accounts
+                return self._judged(object_id) and not waits
             case MarkKind.CONFIRMED:
                 return self._asked_no_more(object_id, HoldCause.ADMIN)
             case _:
-                return self._judged(object_id) and (object_id, mark.value) not in self.in_question
+                return self._judged(object_id) and not self._in_question(mark)
+
+    def _in_question(self, mark: Mark) -> bool:
+        return (mark.object_id.lower(), mark.value) in self.in_question
 
     def _judged(self, object_id: str) -> bool:
         """Say whether the snapshot allows a conclusion about a person."""

@@ -38,9 +38,10 @@ SETTLED = frozenset({Obstacle.BACK, Obstacle.WAITS})
 class Loss:
     """Hold what a run took from one account, and how that account stands now.
 
-    `before` is the status that the run found, None where its record does not say. `status` is None where there is no
-    such account any more. `owner` is whose identity it carries. `again` says that a later run took it away once more.
-    `address_taken` and `owner_taken` tell of another, living account.
+    `before` is the status that the run found, None where its record does not say; a pending one waited for what
+    `waited_for` says. `status` is None where there is no such account any more. `owner` is whose identity it carries.
+    `again` says that a later run took it away once more. `address_taken` and `owner_taken` tell of another, living
+    account.
     """
 
     line: int
@@ -49,6 +50,7 @@ class Loss:
     name: str
     email: str
     before: AccountStatus | None = AccountStatus.ACTIVE
+    waited_for: PendingReason = PendingReason.RULE
     account_id: int | None = None
     status: AccountStatus | None = None
     administrator: bool = False
@@ -175,10 +177,10 @@ def _return(loss: Loss) -> Return:
     waited = loss.before is AccountStatus.PENDING
     if loss.status is AccountStatus.DISABLED:
         if waited:
-            return Return(loss, ChangeKind.SUSPEND, AccountStatus.PENDING, PendingReason.RULE)
+            return Return(loss, ChangeKind.SUSPEND, AccountStatus.PENDING, loss.waited_for)
         return Return(loss, ChangeKind.ENABLE, AccountStatus.ACTIVE)
     if loss.disabled_by is not Hand.NONE:
         return Return(loss, ChangeKind.RESTORE, AccountStatus.DISABLED)
     if waited or not loss.was_active:
-        return Return(loss, ChangeKind.RESTORE, AccountStatus.PENDING, PendingReason.RULE)
+        return Return(loss, ChangeKind.RESTORE, AccountStatus.PENDING, loss.waited_for)
     return Return(loss, ChangeKind.RESTORE, AccountStatus.ACTIVE)

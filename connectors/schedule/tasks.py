@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -70,11 +71,17 @@ def follow_up(connector_ids: Iterable[int] | None = None) -> int:
         asked = Connector.objects.filter(lease_token="").exclude(run_again="")
         if connector_ids is not None:
             asked = asked.filter(pk__in=list(connector_ids))
-        triggers = dict(asked.order_by("pk").select_for_update().values_list("pk", "run_again"))
-        if triggers:
-            Connector.objects.filter(pk__in=list(triggers)).update(run_again="")
-            request_all({pk: RunTrigger(trigger) for pk, trigger in triggers.items()})
-    return len(triggers)
+        found = list(
+            asked.order_by("pk").select_for_update(of=("self",)).values_list("pk", "run_again", "run_again_by")
+        )
+        if found:
+            Connector.objects.filter(pk__in=[pk for pk, _, _ in found]).update(run_again="", run_again_by=None)
+        triggers: dict[int | None, dict[int, RunTrigger]] = defaultdict(dict)
+        for pk, trigger, user_id in found:
+            triggers[user_id][pk] = RunTrigger(trigger)
+        for by_id, theirs in triggers.items():
+            request_all(theirs, by_id)
+    return len(found)
 
 
 def reconcile() -> None:

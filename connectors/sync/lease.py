@@ -14,6 +14,7 @@ from django.db.models import Q
 from connectors.models import Connector, SyncRun
 from connectors.states import ConnectorStatus, RunState, RunTrigger
 from connectors.sync import record
+from tenants.models import User
 
 LEASE = timedelta(seconds=90)
 RENEW_AFTER_SECONDS = 15.0
@@ -77,10 +78,11 @@ class Lease:
             raise LeaseLost
 
 
-def take(connector_id: int, trigger: RunTrigger, clock: Callable[[], datetime]) -> Lease | str:
+def take(connector_id: int, trigger: RunTrigger, clock: Callable[[], datetime], by: User | None = None) -> Lease | str:
     """Take the lease of a connector, or say in a sentence why it does not run now.
 
-    A request of a person or program that meets a run leaves a flag: the finishing run is followed by one more.
+    A request of a person or program that meets a run leaves a flag: the finishing run is followed by one more, which is
+    `by` whoever asked first.
     """
     for _ in range(2):
         now = clock()
@@ -93,7 +95,7 @@ def take(connector_id: int, trigger: RunTrigger, clock: Callable[[], datetime]) 
             if trigger is RunTrigger.SCHEDULE:
                 return "A run of this connector is going on; the next one follows by the schedule."
             waiting = Connector.objects.filter(~free, pk=connector_id, run_again="")
-            if waiting.update(run_again=trigger) or connector.run_again:
+            if waiting.update(run_again=trigger, run_again_by=by) or connector.run_again:
                 return "A run of this connector is going on; one more follows as soon as it ends."
             continue
         token = secrets.token_hex(16)
@@ -106,7 +108,13 @@ def take(connector_id: int, trigger: RunTrigger, clock: Callable[[], datetime]) 
             generation=connector.generation,
             settings_revision=connector.settings_revision,
         )
-        values = {"lease_token": token, "lease_taken_at": now, "lease_until": now + LEASE, "run_again": ""}
+        values = {
+            "lease_token": token,
+            "lease_taken_at": now,
+            "lease_until": now + LEASE,
+            "run_again": "",
+            "run_again_by": None,
+        }
         if connector.lease_token:
             with transaction.atomic():
                 taken = wanted.update(**values)

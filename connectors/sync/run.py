@@ -91,7 +91,7 @@ def run(
     clock: Callable[[], datetime] = timezone.now,
 ) -> Result:
     """Synchronise one connector under its lease; a fault is recorded, not raised, but for those of our own making."""
-    lease = take(connector_id, trigger, clock)
+    lease = take(connector_id, trigger, clock, by)
     if isinstance(lease, str):
         return Result(refused=lease)
     going = Going(lease=lease, trigger=trigger, by=by, by_label=by_label or (str(by) if by else ""), clock=clock)

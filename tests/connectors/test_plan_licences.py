@@ -153,7 +153,7 @@ def test_only_who_waits_through_this_connector_in_scope_and_enabled_is_activated
     made = plan(snapshot, *accounts, by=rules(disabled="nothing", removed="nothing"))
     assert told(made) == ["activate dee", "skipped ann: rule", "skipped bo: rule"]
     assert made.changes[0].because.sentence() == "a licence is free"
-    assert (made.changes[0].before, made.changes[0].after) == ("Pending approval", "Active")
+    assert (made.changes[0].before, made.changes[0].after) == ("Pending approval, no licence", "Active")
 
 
 def test_licences_that_are_there_want_nobodys_attention() -> None:

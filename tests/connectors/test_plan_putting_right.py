@@ -70,6 +70,9 @@ def test_whoever_comes_back_pending_waits_for_a_person() -> None:
     remedy = remedy_for([loss(1, before=AccountStatus.PENDING), loss(2, DELETE, before=AccountStatus.PENDING)], 0)
     assert [each.pending_reason for each in remedy.returns] == [PendingReason.RULE, PendingReason.RULE]
     assert remedy.taken == 0
+    waiting = {"before": AccountStatus.PENDING, "waited_for": PendingReason.LICENCE}
+    remedy = remedy_for([loss(1, **waiting), loss(2, DELETE, **waiting)], 0)
+    assert [each.pending_reason for each in remedy.returns] == [PendingReason.LICENCE, PendingReason.LICENCE]
 
 
 @pytest.mark.parametrize(
@@ -183,6 +186,7 @@ def test_of_an_account_that_is_gone_nothing_is_known() -> None:
         name="Ann",
         email="ann@firm.example",
         before=None,
+        waited_for=PendingReason.RULE,
         account_id=None,
         status=None,
         administrator=False,

@@ -20,7 +20,7 @@ from tenants import roster
 from tenants.audit import sentence_of
 from tenants.models import Account, AuditEntry, Company
 from tenants.roles import Role
-from tenants.states import AccountStatus, Hand, ManagedBy
+from tenants.states import AccountStatus, Hand, ManagedBy, PendingReason
 from tests.connectors.portal_visit import Visitor
 from tests.connectors.wizard_scene import hidden
 from tests.entra_emulator import Emulator
@@ -429,3 +429,25 @@ def test_a_connector_that_does_not_run_does_not_stand_in_the_way(state: dict[str
     assert set(wronged.statuses().values()) == {"active"}
     assert kept(wronged) == {(name, "removed") for name in LOST}
     assert OrmQ.objects.count() == 0
+
+
+@pytest.mark.parametrize("action", [Action.DISABLE, Action.DELETE])
+def test_who_waited_for_a_licence_waits_for_one_again(db: None, emulator: Emulator, action: Action) -> None:
+    stage = Stage(emulator, "Ada Example", "Ben Example", licences=1, rules={Situation.REMOVED: action})
+    stage.run()
+    assert stage.statuses() == {"ada": "active", "ben": "pending"}
+    Account.objects.filter(email__startswith="ben@").update(was_active=True)
+    ben = stage.people["ben"].id
+    stage.tenant.remove_member(stage.group.id, ben)
+    run = stage.run().run
+    assert run is not None
+    line = run.changes.get(outcome=Outcome.APPLIED, object_id=ben)
+    assert (line.before, stage.statuses()["ben"]) == ("Pending approval, no licence", f"{action}d")
+    stage.tenant.add_member(stage.group.id, ben)
+    lifecycle.put_right(run, seen=lifecycle.remedy_of(run).seen, actor=ACTOR)
+    account = stage.account("ben")
+    assert (account.status, account.pending_reason) == (AccountStatus.PENDING, PendingReason.LICENCE)
+    with roster.changing(stage.company.pk) as ledger:
+        ledger.set_licences(2)
+    stage.run()
+    assert stage.statuses() == {"ada": "active", "ben": "active"}

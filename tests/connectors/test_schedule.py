@@ -288,6 +288,17 @@ def test_a_request_that_meets_a_run_is_followed_by_one_more_when_it_ends(stage: 
     assert ([run.trigger for run in stage.runs()], queued()) == ([RunTrigger.API], [])
 
 
+def test_the_run_that_follows_is_whose_request_met_the_one_before(stage: Stage) -> None:
+    asking, other = make_staff(stage.company.partner), make_staff(stage.company.partner)
+    Connector.objects.update(lease_token="a", lease_until=timezone.now() + timedelta(seconds=60))
+    for user in (asking, other):
+        schedule.requested(stage.connector.pk, RunTrigger.MANUAL, user.pk)
+    Connector.objects.update(lease_token="", lease_until=None)
+    assert (follow_up(), queued()) == (1, [("requested", (stage.connector.pk, "manual", asking.pk), 1_800)])
+    carry_out()
+    assert ([run.by for run in stage.runs()], stage.refreshed().run_again_by) == ([asking], None)
+
+
 def test_a_run_that_breaks_off_is_told_without_its_secret_and_harms_nothing_else(
     stage: Stage, settings: Any, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -122,13 +122,13 @@ class _Run(Joining):
             unknown = not self.complete or mark.object_id in self.directory.unread
             if mark.kind in (MarkKind.HELD, MarkKind.APPROVED):
                 waits = self._still_waits(mark)
-            elif mark.kind is MarkKind.SAME_PERSON:
-                owners = {
-                    one.object_id for one in self.company.accounts if self._ours(one) and str(one.id) == mark.value
-                }
-                waits = unknown or bool(owners & self.directory.unread)
-            elif mark.kind is MarkKind.SOMEONE_ELSE:
-                waits = unknown or self.questions.get(mark.object_id) == mark.value
+            elif mark.kind in (MarkKind.SAME_PERSON, MarkKind.SOMEONE_ELSE):
+                asked = self.questions.get(mark.object_id) == mark.value
+                if mark.kind is MarkKind.SAME_PERSON:
+                    # Used at once or not at all, but where its owner may be there, and could not be seen.
+                    owner = next((one for one in self.company.accounts if str(one.id) == mark.value), None)
+                    asked &= owner is not None and self._ours(owner) and owner.object_id in self.directory.unread
+                waits = unknown or asked
             elif mark.kind is MarkKind.CONFIRMED:
                 waits = unknown or self.end.held.get(mark.object_id) is ChangeKind.ADOPT
             else:
