@@ -186,4 +186,39 @@ MISTAKES: tuple[Mistake, ...] = (
         "            return None, None\n        if",
         IN_STEP,
     ),
+    mistake(
+        22,
+        "an unread person anywhere fills an empty group",
+        DECIDE_PY,
+        "    empty = complete and not census.scope and not snapshot.sync_group.unread\n",
+        "    empty = complete and not census.scope and not snapshot.unread\n",
+        ("tests/connectors/test_plan_reads.py::test_an_unread_person_outside_the_group_does_not_fill_it",),
+    ),
+    mistake(
+        28,
+        "a decision that could not be used lies in wait",
+        MEMORY_PY,
+        "                return self._judged(object_id) and not waits\n",
+        "                return self._judged(object_id) and not self._in_question(mark)\n",
+        (
+            "tests/connectors/test_plan_addresses.py"
+            "::test_a_decision_that_could_not_be_used_gives_nobodys_account_away_later",
+        ),
+    ),
+    mistake(
+        28,
+        "an address nobody could use is none",
+        "connectors/plan/naming.py",
+        "    return usable or reported_address(person)[:LONGEST].lower() or remembered\n",
+        "    return usable or remembered\n",
+        ("tests/connectors/test_plan_people.py::test_an_address_that_nobody_could_use_is_another_one_all_the_same",),
+    ),
+    mistake(
+        0,
+        "what holds for the owner of a deleted account is forgotten",
+        DECIDE_PY,
+        "    notes += watch_deleted(snapshot, census.scope, roster.accounts)\n",
+        "",
+        ("tests/connectors/test_plan_keep.py",),
+    ),
 )

@@ -14,6 +14,7 @@ TRAPS = ("tests/connectors/test_sync_traps.py",)
 _RUN = "tests/connectors/test_sync_run.py"
 _LEASE = "tests/connectors/test_sync_lease.py"
 _INTERRUPTED = "tests/connectors/test_sync_interrupted.py"
+_DISTURBED = "tests/connectors/test_sync_disturbed.py"
 _SHORT_CUT = "tests/connectors/test_sync_shortcut.py"
 _DIGEST = (
     f"{_SHORT_CUT}::test_a_digest_tells_every_detail_apart",
@@ -99,8 +100,8 @@ MISTAKES: tuple[Mistake, ...] = (
         0,
         "the lease is not taken",
         LEASE_PY,
-        '        values = {"lease_token": token, "lease_taken_at": now, "lease_until": now + LEASE, "run_again": ""}\n',
-        '        values = {"run_again": ""}\n',
+        '            "lease_token": token,\n',
+        "",
         (f"{_LEASE}::test_a_free_connector_is_taken_for_ninety_seconds",),
     ),
     Mistake(
@@ -289,7 +290,7 @@ MISTAKES: tuple[Mistake, ...] = (
         0,
         "a request during a run is forgotten",
         LEASE_PY,
-        "            if waiting.update(run_again=trigger) or connector.run_again:\n",
+        "            if waiting.update(run_again=trigger, run_again_by=by) or connector.run_again:\n",
         "            if waiting.exists() or connector.run_again:\n",
         (f"{_RUN}::test_a_request_during_a_run_asks_for_one_more",),
     ),
@@ -343,5 +344,45 @@ MISTAKES: tuple[Mistake, ...] = (
         "quiet_digest = digest(first, settings_revision",
         'quiet_digest = "" and digest(first, settings_revision',
         (f"{_RUN}::test_a_quiet_run_costs_the_same_few_queries_for_few_and_many",),
+    ),
+    mistake(
+        14,
+        "what only the second look said is remembered as the first",
+        GOING_PY,
+        "        if first is snapshot or plan_sync(loaded.rules, first, loaded.roster, loaded.limits) == plan:\n",
+        "        if True:\n",
+        (f"{_SHORT_CUT}::test_who_was_there_at_the_second_look_alone_is_looked_for_again",),
+    ),
+    mistake(
+        0,
+        "a run counts what it did at its end alone",
+        GOING_PY,
+        "                counts=self.counts + record.applied(changes),\n",
+        "",
+        (f"{_DISTURBED}::test_what_a_run_did_until_it_was_paused_is_told_and_can_be_put_right",),
+    ),
+    mistake(
+        0,
+        "a run that fails half-way says that nothing was changed",
+        GOING_PY,
+        "        if not self.counts:\n            return sentence\n",
+        "        return sentence\n",
+        (f"{_DISTURBED}::test_a_run_that_fails_after_it_changed_something_says_so",),
+    ),
+    mistake(
+        0,
+        "a run that ended in the future holds up the schedule",
+        "connectors/schedule/tasks.py",
+        "last_run_at__gte=due, last_run_at__lte=timezone.now())",
+        "last_run_at__gte=due)",
+        ("tests/connectors/test_schedule.py::test_a_run_that_ended_in_the_future_by_a_wrong_clock_holds_up_no_other",),
+    ),
+    mistake(
+        0,
+        "the time for a run is that of the people in scope",
+        GOING_PY,
+        '"people": max(plan.in_scope, owned)}',
+        '"people": plan.in_scope}',
+        (f"{_RUN}::test_the_time_for_a_run_is_that_of_everybody_it_may_have_to_ask_about",),
     ),
 )
