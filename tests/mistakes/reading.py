@@ -496,7 +496,7 @@ MISTAKES: tuple[Mistake, ...] = (
         READING,
     ),
     mistake(
-        22,
+        0,
         "who is in the sync group and unread is not told from who is outside",
         GROUPS_PY,
         "    unread = reading.unread | (reading.members.keys() & looked.unread.keys())\n",
