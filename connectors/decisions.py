@@ -16,7 +16,7 @@ from django.db.models import F, Q
 
 from connectors.entra import is_guid
 from connectors.models import AccountLink, Connector, PersonMark, SyncChange
-from connectors.states import ChangeKind, ConnectorStatus, HoldCause, MarkKind
+from connectors.states import GROWTH, ChangeKind, ConnectorStatus, HoldCause, MarkKind, Situation
 from tenants import roster
 from tenants.audit import Action, Actor, record
 from tenants.models import Account
@@ -34,14 +34,13 @@ ACTS: dict[str, Can] = {
 }
 """The right that each decision needs in the connector's company."""
 
-_CREATIONS = frozenset({ChangeKind.CREATE, ChangeKind.CREATE_PENDING})
 _NAMED = 10
 """An audit entry names at most so many people, and counts the others."""
 
 _PEOPLE = ("count", "people")
 APPROVED = Action("connector.approved", "{actor} approved {count} held changes of {subject}: {people}.", _PEOPLE)
 KEPT = Action("connector.kept", "{actor} keeps {count} accounts of {subject} as they are: {people}.", _PEOPLE)
-DECLINED = Action("connector.declined", "{actor} declined {count} new accounts of {subject}: {people}.", _PEOPLE)
+DECLINED = Action("connector.declined", "{actor} declined {count} accounts of {subject}: {people}.", _PEOPLE)
 SAME_PERSON = Action(
     "connector.same_person",
     "{actor} decided for {subject} that {person} in the directory is the owner of the account {account}.",
@@ -173,9 +172,9 @@ def keep(connector: Connector, object_ids: Collection[str], *, actor: Actor) -> 
 
 
 def decline(connector: Connector, object_ids: Collection[str], *, actor: Actor) -> int:
-    """Decline to create held newcomers' accounts until they leave the group; return how many.
+    """Decline to create or restore held accounts until their owners leave the group; return how many.
 
-    Raises Stale where somebody's creation is not held.
+    Raises Stale where somebody's creation or restoration is not held.
     """
     wanted = {object_id.lower() for object_id in object_ids}
     if not wanted:
@@ -185,11 +184,14 @@ def decline(connector: Connector, object_ids: Collection[str], *, actor: Actor) 
         _refuse_stale(
             Difference(object_id, "decline", ", ".join(sorted(found[object_id])))
             for object_id in wanted
-            if not _CREATIONS & found[object_id].keys()
+            if not GROWTH & found[object_id].keys()
         )
+        restored = {object_id for object_id in wanted if ChangeKind.RESTORE in found[object_id]}
         by = _record(DECLINED, row, wanted, actor)
-        _forget(row, wanted, Q(kind__in=[MarkKind.HELD, MarkKind.APPROVED], value__in=_CREATIONS))
-        _remember(row, MarkKind.DECLINED, ((one, "") for one in wanted), by)
+        _forget(row, wanted, Q(kind__in=[MarkKind.HELD, MarkKind.APPROVED], value__in=GROWTH))
+        _remember(row, MarkKind.DECLINED, ((one, "") for one in wanted - restored), by)
+        # A deleted account is kept as it is.
+        _remember(row, MarkKind.KEPT, ((one, Situation.RETURNED) for one in restored), by)
     return len(wanted)
 
 

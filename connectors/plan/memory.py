@@ -93,11 +93,13 @@ class _Endings:
     def _over(self, object_id: str, situation: str) -> bool:
         """Say whether it is positively known that a kept situation does not hold any more."""
         snapshot = self.findings.snapshot
+        if situation == Situation.RETURNED:
+            # Who is not in a group that was read completely has not returned to it, whatever else is known of them:
+            # the owner of a deleted account is not looked up.
+            return self.complete and object_id not in self.findings.returned and object_id not in snapshot.unread
         person = snapshot.people.get(object_id)
         if person is None and object_id not in snapshot.gone:
             return False
-        if situation == Situation.RETURNED:
-            return self.complete and object_id not in self.findings.returned
         if situation == Situation.REMOVED and not self.complete:
             return False
         in_scope = object_id in self.findings.scope

@@ -35,7 +35,7 @@ from connectors.views.waiting import (
     lines_of,
     questions,
 )
-from connectors.views.ways import ACTS, CREATIONS, Act, Way, people
+from connectors.views.ways import ACTS, Act, Way, people
 from tenants.portals import Place, place_page
 from tenants.roles import Can
 from tenants.signin.again import asks_again
@@ -91,13 +91,11 @@ class _Asked:
 
     def lines(self) -> QuerySet[Any]:
         """Return the lines that are meant and that nobody has decided about."""
-        lines = lines_of(self.choice.section, self.place, self.row).filter(ruled=False)
-        return self.narrowed(lines)
+        return self.narrowed(lines_of(self.choice.section, self.place, self.row).filter(ruled=False))
 
     def narrowed(self, lines: QuerySet[Any]) -> QuerySet[Any]:
         """Return those of a section's lines that are meant."""
-        lines = self.choice.among(lines)
-        return lines.filter(kind__in=CREATIONS) if self.act is Act.DECLINE else lines
+        return self.choice.among(lines)
 
     def way(self) -> Way:
         """Return what is decided, in words."""
@@ -119,7 +117,7 @@ class _Asked:
                 return f"Approved for {people(number)}. The run that does it was asked for."
             case Act.KEEP:
                 return f"{people(number)} {'keeps the account' if number == 1 else 'keep their accounts'}."
-        return f"Declined for {people(number)}: no account is created as long as they stay in the group."
+        return f"Declined for {people(number)}: they get no account as long as they stay in the group."
 
     @property
     def nobody(self) -> str:

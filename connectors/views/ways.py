@@ -97,13 +97,11 @@ def _decline(section: Section, kinds: Mapping[ChangeKind, int], freed: int | Non
         bullets.append(("user-skip", f"{they}, as long as they stay in the group."))
         bullets.append(("sync", "Who leaves the group and comes back later is new again."))
     if restored:
-        bullets.append(
-            ("undo", f"{people(restored)} whose account would be restored cannot be declined: they wait on.")
-        )
+        they = "One account stays" if restored == 1 else f"{restored:,} accounts stay"
+        bullets.append(("undo", f"{they} deleted, as long as their owners stay in the group."))
     bullets.append(("info", "Take them out of the sync group in Microsoft Entra, and nothing more is needed."))
-    these = "Decline this one" if number == 1 else f"Decline these {number:,}"
-    asks, does = (f"{these}…", these) if number else ("", "")
-    return Way(Act.DECLINE, "It was a mistake", tuple(bullets), asks, does, "Decline those ticked…", False)
+    these = "Decline this one" if number + restored == 1 else f"Decline these {number + restored:,}"
+    return Way(Act.DECLINE, "It was a mistake", tuple(bullets), f"{these}…", these, "Decline those ticked…", False)
 
 
 _WAYS = {Act.APPROVE: _approve, Act.KEEP: _keep, Act.DECLINE: _decline}

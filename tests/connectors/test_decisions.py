@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from connectors import decisions, lifecycle
 from connectors.decisions import Difference, Hold, Refused, Stale, holds_digest, holds_of
 from connectors.models import AccountLink, Connector, PersonMark, SyncChange
-from connectors.states import ChangeKind, HoldCause, MarkKind, Outcome
+from connectors.states import Action, ChangeKind, HoldCause, MarkKind, Outcome, Situation
 from tenants.audit import sentence_of
 from tenants.models import Account, AuditEntry
 from tenants.roles import Can
@@ -169,7 +169,36 @@ def test_a_flood_is_declined_one_by_one_and_approved_as_a_whole(db: None, emulat
     stage.run()
     assert len(stage.statuses()) == 12
     assert not Account.objects.filter(email=newcomers[0].mail).exists()
-    assert entries()[0] == f"{ACTOR} declined 1 new accounts of Microsoft Entra ID: Person00000 Number00000."
+    assert entries()[0] == f"{ACTOR} declined 1 accounts of Microsoft Entra ID: Person00000 Number00000."
+
+
+def test_a_declined_restoration_leaves_the_account_deleted_until_its_owner_has_left_again(
+    db: None, emulator: Emulator
+) -> None:
+    stage = Stage(
+        emulator,
+        "Ada Example",
+        "Ben Example",
+        rules={Situation.REMOVED: Action.DELETE},
+        growth_floor=0,
+        growth_percent=0,
+    )
+    stage.run()
+    ada = stage.people["ada"].id
+    stage.tenant.remove_member(stage.group.id, ada)
+    stage.run()
+    stage.tenant.add_member(stage.group.id, ada)
+    stage.run()
+    assert [(hold.object_id, hold.kind) for hold in holds_of(stage.connector)] == [(ada, ChangeKind.RESTORE)]
+    assert decisions.decline(stage.connector, [ada], actor=ACTOR) == 1
+    for _ in range(2):
+        stage.run()
+        assert (holds_of(stage.connector), stage.statuses()["ada"]) == ([], "deleted")
+    stage.tenant.remove_member(stage.group.id, ada)
+    stage.run()
+    stage.tenant.add_member(stage.group.id, ada)
+    stage.run()
+    assert [(hold.object_id, hold.kind) for hold in holds_of(stage.connector)] == [(ada, ChangeKind.RESTORE)]
 
 
 def test_a_decision_about_many_names_ten_and_counts_the_others(db: None, emulator: Emulator) -> None:

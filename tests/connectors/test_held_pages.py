@@ -325,14 +325,15 @@ def test_accounts_are_kept(connector: Connector, visitor: Visitor) -> None:
     assert "Nothing is held" in visitor.reads(held(connector))
 
 
-def test_creations_are_declined_and_restorations_are_not(connector: Connector, visitor: Visitor) -> None:
+def test_creations_and_restorations_are_declined_together(connector: Connector, visitor: Visitor) -> None:
     created = hold(connector, range(11), ChangeKind.CREATE, HoldCause.GROWTH, Situation.NEW)
     restored = hold(connector, range(20, 22), ChangeKind.RESTORE, HoldCause.GROWTH, Situation.RETURNED)
-    assert "2 people whose account would be restored cannot be declined" in visitor.reads(held(connector))
+    assert "2 accounts stay deleted, as long as their owners stay in the group." in visitor.reads(held(connector))
     place = decide(connector, "of=joining&act=decline")
-    assert "Decline these 11" in visitor.reads(place)
+    assert "Decline these 13" in visitor.reads(place)
     send(visitor, place)
-    assert (decided(connector, MarkKind.DECLINED), decided(connector, MarkKind.HELD)) == (set(created), set(restored))
+    assert (decided(connector, MarkKind.DECLINED), decided(connector, MarkKind.HELD)) == (set(created), set())
+    assert decided(connector, MarkKind.KEPT) == set(restored)
 
 
 @pytest.mark.parametrize(

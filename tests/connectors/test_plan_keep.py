@@ -71,6 +71,12 @@ def test_keep_of_a_returned_account_lasts_while_it_has_returned() -> None:
         for snapshot in (reading([OFF, CY]), reading([CY], outside=[ANN]), reading([CY], gone=["ann"])):
             made = plan(snapshot, account(1, "ann", **facts), account(3, "cy"), marks=marks)
             assert marks_told(made) == ["-kept ann returned"]
+        # The owner of a deleted account is not looked up, and an unread one may be in the group.
+        assert marks_told(plan(reading([CY]), account(1, "ann", **facts), account(3, "cy"), marks=marks)) == [
+            "-kept ann returned"
+        ]
+        assert marks_told(plan(reading([CY], unread=["ann"]), account(1, "ann", **facts), marks=marks)) == []
+        assert marks_told(plan(reading([], state="unreadable"), account(1, "ann", **facts), marks=marks)) == []
     for facts in (ACTIVE, {**DISABLED, "disabled_by": "person"}):
         assert marks_told(plan(reading([ANN]), account(1, "ann", **facts), marks=marks)) == ["-kept ann returned"]
     admin = account(1, "ann", **{**DELETED, "link": None}, **ADMIN)

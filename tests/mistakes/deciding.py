@@ -52,11 +52,11 @@ MISTAKES: tuple[Mistake, ...] = (
     ),
     mistake(
         0,
-        "restorations are declined with creations",
-        DECIDING,
-        "return lines.filter(kind__in=CREATIONS) if self.act is Act.DECLINE else lines",
-        "return lines",
-        (f"{HELD}test_creations_are_declined_and_restorations_are_not",),
+        "a declined restoration is a declined creation",
+        "connectors/decisions.py",
+        "        restored = {object_id for object_id in wanted if ChangeKind.RESTORE in found[object_id]}\n",
+        "        restored: set[str] = set()\n",
+        (f"{HELD}test_creations_and_restorations_are_declined_together",),
     ),
     mistake(
         0,

@@ -288,7 +288,7 @@ VERBS: dict[str, tuple[Callable[[Mapping[str, Any]], Told], str, Callable[[Comma
     "holds": (_holds, "List the changes that wait for a person.", _nothing),
     "approve": (_approve, "Approve held changes.", _approve_arguments),
     "keep": (_keep, "Keep held people's accounts as they are.", _people_arguments),
-    "decline": (_decline, "Decline to create held newcomers' accounts.", _people_arguments),
+    "decline": (_decline, "Decline to create or restore held accounts.", _people_arguments),
     "confirm-administrator": (
         _say_who(decisions.confirm_administrator, "The next run links the administrator's account."),
         "Confirm that an administrator's account belongs to a person, so that it may be linked.",
