@@ -9,7 +9,7 @@ import pytest
 
 from connectors.plan import Limits, Link
 from connectors.states import Attention, Situation
-from tenants.states import AccountRole
+from tenants.states import AccountRole, Hand
 from tests.connectors.planning import (
     ACTIVE,
     BY_HAND,
@@ -77,7 +77,7 @@ def test_keep_of_a_returned_account_lasts_while_it_has_returned() -> None:
         ]
         assert marks_told(plan(reading([CY], unread=["ann"]), account(1, "ann", **facts), marks=marks)) == []
         assert marks_told(plan(reading([], state="unreadable"), account(1, "ann", **facts), marks=marks)) == []
-    for facts in (ACTIVE, {**DISABLED, "disabled_by": "person"}):
+    for facts in (ACTIVE, {**DISABLED, "disabled_by": Hand.PERSON}):
         assert marks_told(plan(reading([ANN]), account(1, "ann", **facts), marks=marks)) == ["-kept ann returned"]
     admin = account(1, "ann", **{**DELETED, "link": None}, **ADMIN)
     assert marks_told(plan(reading([ANN]), admin, marks=marks)) == ["+held ann adopt"]
@@ -90,6 +90,9 @@ def test_a_kept_situation_asks_nothing_and_a_new_one_is_judged() -> None:
     assert (told(made), marks_told(made)) == (["skipped ann: kept"], ["-held ann disable"])
     gone = plan(reading([CY], gone=["ann"]), *accounts, marks=[kept("ann", "removed")])
     assert told(gone) == ["disable ann"]
+    assert gone.changes[0].because.sentence() == (
+        "DELETED, rule: disable · the directory does not hold this person any more"
+    )
 
 
 # A person who enables, restores or approves an account whose situation still holds has thereby kept it.

@@ -10,6 +10,7 @@ import pytest
 from connectors.plan import Link
 from connectors.plan.email import usable_address
 from connectors.states import LeftOutReason, Situation
+from tenants.states import Hand
 from tests.connectors.planning import (
     BY_HAND,
     DELETED,
@@ -92,12 +93,12 @@ def test_a_deleted_account_that_a_person_deleted_goes_before_one_that_may_return
     [
         ({}, {**DELETED, "barred": True}),
         ({"link": None}, {**DELETED, "barred": True}),
-        ({}, {**DELETED, "disabled_by": "person"}),
-        ({"link": None}, {**DELETED, "disabled_by": "person"}),
+        ({}, {**DELETED, "disabled_by": Hand.PERSON}),
+        ({"link": None}, {**DELETED, "disabled_by": Hand.PERSON}),
         ({**DELETED, "barred": True}, DELETED),
         ({**DELETED, "barred": True, "link": None}, DELETED),
-        ({**DELETED, "barred": True}, {**DELETED, "disabled_by": "person"}),
-        ({**DELETED, "barred": True, "link": None}, {**DELETED, "disabled_by": "person"}),
+        ({**DELETED, "barred": True}, {**DELETED, "disabled_by": Hand.PERSON}),
+        ({**DELETED, "barred": True, "link": None}, {**DELETED, "disabled_by": Hand.PERSON}),
     ],
 )
 def test_a_living_account_goes_before_one_a_person_deleted_and_that_before_one_that_may_return(
@@ -115,7 +116,7 @@ def test_of_two_deleted_accounts_the_latest_returns_though_a_person_disabled_it(
     for one, other in ((1, 2), (2, 1)):
         accounts = [
             account(one, "a", object_id="ann", **DELETED),
-            account(other, "b", object_id="ann", **{**DELETED, "disabled_by": "person"}),
+            account(other, "b", object_id="ann", **{**DELETED, "disabled_by": Hand.PERSON}),
         ]
         (change, *_) = plan(reading([person("ann")]), *accounts).changes
         assert (change.kind, change.account_id) == ("restore", 2)

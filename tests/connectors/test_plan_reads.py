@@ -9,7 +9,7 @@ import pytest
 
 from connectors.plan import Limits, Link, SyncPlan
 from connectors.states import Attention, Situation, SkipReason
-from tenants.states import AccountRole
+from tenants.states import AccountRole, Hand
 from tests.connectors.planning import (
     BY_HAND,
     DELETED,
@@ -296,7 +296,7 @@ def test_an_unread_person_is_listed_and_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    "facts", [DELETED, {**DELETED, "disabled_by": "person"}, {"link": None}, {**HANDED_BACK, "barred": True}]
+    "facts", [DELETED, {**DELETED, "disabled_by": Hand.PERSON}, {"link": None}, {**HANDED_BACK, "barred": True}]
 )
 def test_an_unread_person_without_a_living_account_of_the_connector_is_not_listed(facts: dict[str, Any]) -> None:
     assert told(plan(reading([CY], unread=["ann"]), account(1, "ann", **facts), account(3, "cy"))) == []
@@ -325,7 +325,7 @@ WANTS_A_PERSON: list[tuple[Callable[[], SyncPlan], bool]] = [
     (lambda: plan(reading([ANN]), account(1, "ann", link=None, linked_elsewhere=True)), True),
     (lambda: plan(reading([ANN]), account(1, "ann", object_id="bo"), by=NOTHING), True),
     (lambda: plan(reading([ANN], gone=["bo"]), account(1, "ann", object_id="bo"), by=NOTHING, marks=WAITS), False),
-    (lambda: plan(reading([ANN]), account(1, "ann", **{**DISABLED, "disabled_by": "person"})), False),
+    (lambda: plan(reading([ANN]), account(1, "ann", **{**DISABLED, "disabled_by": Hand.PERSON})), False),
     (lambda: plan(reading([CY], outside=[ANN]), account(1, "ann"), account(3, "cy"), marks=KEEPS), False),
 ]
 TO_PERSONAL, NOTHING = rules(removed="convert"), rules(deleted="nothing")

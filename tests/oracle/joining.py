@@ -106,6 +106,14 @@ class Joining(Leaving):
         account.status, account.pending_reason = AccountStatus.PENDING, reason
         account.waiting_since, account.disabled_by = self.now, Hand.NONE
 
+    def _returning_to(self, address: str) -> int:
+        """Return the account that is to be restored at an address; the oldest of several."""
+        return min(
+            one.id
+            for one in self.before.accounts
+            if one.address == address and self._returnable(one) and self._enabled_in_scope(one.object_id)
+        )
+
     def _joining(self, returning: set[str]) -> list[str]:
         """Return for whom an account is created, in the order licences are given; others are skipped or held."""
         for object_id in self.scope - {object_id for object_id, _ in self.end.done}:
@@ -131,7 +139,7 @@ class Joining(Leaving):
                 self._skip(object_id, SkipReason.ADDRESS_PERSONAL)
             elif holder is not None or address in returning or self.wanted[address] > 1:
                 self._skip(object_id, SkipReason.ADDRESS_TAKEN)
-                self.questions[object_id] = str(holder.id) if holder is not None else ""
+                self.questions[object_id] = str(holder.id if holder is not None else self._returning_to(address))
             elif self._waits_for_approval(object_id, self._way_in):
                 self._hold(object_id, self._way_in, HoldCause.GROWTH)
             else:

@@ -136,6 +136,9 @@ class Leaving(Owning):
         # Of an account that leaves the company nothing can be held.
         if held is not None and (kind is ChangeKind.CONVERT or _FORCE[kind] >= _FORCE[held]):
             del self.end.held[object_id]
+        if kind is not ChangeKind.DISABLE:
+            # What could not be done to an account is not asked any more once it is gone.
+            self.obstructed -= {one for one in self.obstructed if one[0] == object_id and one[1] in DESTRUCTIVE}
         if kind is ChangeKind.DISABLE:
             account.status, account.disabled_by = AccountStatus.DISABLED, Hand.CONNECTOR
         elif kind is ChangeKind.CONVERT:
