@@ -16,10 +16,12 @@ from connectors.directory import ConsentMissing, DirectoryError
 from connectors.forms import ApplicationForm, CertificateForm, CredentialsForm, ExpiryForm
 from connectors.models import Connector
 from connectors.states import Cloud, ConnectorStatus
+from connectors.views.causes import Cause, cause_of
 from connectors.views.certificates import by_certificate, certificate_shown
 from connectors.views.consent import link_for_others, send_to_consent
 from connectors.views.guide import guide_for
 from connectors.views.pages import find
+from connectors.views.steps import ways_at
 from connectors.views.wizard import frame
 from tenants.audit import Actor
 from tenants.portals import Place, place_page
@@ -159,6 +161,7 @@ def _show(
     day = day or ExpiryForm(initial={"secret_expires_on": row.secret_expires_on})
     day.mark_errors()
     certificate = by_certificate(request, row)
+    refused = row.status == ConnectorStatus.UNAUTHORIZED
     own_url = place.url("step-auth", connector_id=row.pk)
     context = {
         **frame(place, row, "auth"),
@@ -176,6 +179,9 @@ def _show(
         "verified": bool(row.tenant_id) and not row.live and not form.errors and not error,
         "consent_link": link_for_others(place, row) if row.client_id and row.has_credential else "",
         "consent_page": place.url("consent", connector_id=row.pk),
+        "mend": ways_at(place).mend(row) if refused else None,
+        "verify_here": refused and cause_of(row) in (Cause.CONSENT, Cause.OTHER),
+        "said_below": refused and error is not None and error.sentence == row.status_sentence,
         "verify_url": place.url("verify", connector_id=row.pk),
         "replace_url": place.url("replace", connector_id=row.pk),
     }

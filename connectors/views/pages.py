@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from connectors import lifecycle
+from connectors.attention import credential_of, days_left
 from connectors.models import Connector, SyncChange, SyncRun
 from connectors.states import ConnectorStatus, Outcome
 from connectors.views.shown import show, summary
-from connectors.views.steps import asked_of
+from connectors.views.steps import asked_of, ways_at
 from connectors.views.telling import tell
 from tenants.portals import Place, place_page
 from tenants.roles import Can
@@ -111,24 +114,29 @@ def connector(request: HttpRequest, place: Place, connector_id: int) -> HttpResp
         return HttpResponseRedirect(place.url("setup", connector_id=row.pk))
     if row.status == ConnectorStatus.REMOVED:
         return _removed(request, place, row)
-    [shown] = show([row], timezone.now())
+    now = timezone.now()
+    [shown] = show([row], now)
     recent = list(place.access.of(SyncRun).filter(connector=row)[:RECENT])
     accounts = place.access.accounts.filter(link__connector=row)
     findings = place.access.of(SyncChange).filter(run=row.findings_id) if row.findings_id else None
+    credential = credential_of(row)
+    refused = row.status == ConnectorStatus.UNAUTHORIZED
     held = findings.filter(outcome=Outcome.HELD).count() if findings is not None else 0
     skipped = list(findings.filter(outcome=Outcome.SKIPPED)[:LINES]) if findings is not None else []
     context = {
         "connector": row,
         "shown": shown,
         "settled": shown.settled,
-        "runs": tell(recent, place),
+        "runs": [replace(one, what=_said_above(row, one.what)) for one in tell(recent, place)],
         "last": recent[0] if recent else None,
-        "last_summary": summary(recent[0]) if recent else "",
+        "last_summary": _said_above(row, summary(recent[0])) if recent else "",
         "active": accounts.filter(status=AccountStatus.ACTIVE).count(),
         "held": held,
         "skipped": skipped,
         "asked": asked_of(place, row, shown.needs, held=held, skipped=len(skipped)),
-        "auth_url": place.url("step-auth", connector_id=row.pk),
+        "mend": ways_at(place).mend(row) if refused else None,
+        "credential": credential,
+        "credential_ended": credential.expires_on is not None and days_left(credential.expires_on, now) < 0,
         "findings_url": place.url("run", run_id=row.findings_id) if row.findings_id else "",
         "selected_groups": list(row.selected_groups.all()),
         "self_url": place.url("connector", connector_id=row.pk),
@@ -142,6 +150,12 @@ def connector(request: HttpRequest, place: Place, connector_id: int) -> HttpResp
     }
     template = "connectors/live.html" if "HX-Request" in request.headers else "connectors/connector.html"
     return place.render(request, template, context, at="connectors")
+
+
+def _said_above(row: Connector, told: str) -> str:
+    """Return what is told of a run; of why it failed, only that the page says it already."""
+    refused = row.status == ConnectorStatus.UNAUTHORIZED and told == row.status_sentence
+    return "The reason stands above" if refused else told.removesuffix(".")
 
 
 def _removed(request: HttpRequest, place: Place, row: Connector) -> HttpResponse:

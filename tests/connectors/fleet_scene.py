@@ -23,7 +23,10 @@ _IMPLIED: dict[ConnectorStatus, dict[str, Any]] = {
     ConnectorStatus.SETUP_INCOMPLETE: {},
     ConnectorStatus.WAITING: {},
     ConnectorStatus.CONNECTED: {"completed_runs": 3},
-    ConnectorStatus.UNAUTHORIZED: {"status_sentence": "The client secret is wrong. Enter its Value."},
+    ConnectorStatus.UNAUTHORIZED: {
+        "status_sentence": "The client secret is wrong. Enter its Value.",
+        "status_reference": "AADSTS7000215, request 0f0d4b0e-0000-4000-8000-000000000000",
+    },
     ConnectorStatus.REMOVED: {"removed_at": datetime.fromisoformat("2026-11-03T10:00:00+00:00")},
 }
 

@@ -68,7 +68,7 @@ def test_the_worst_come_first_and_companies_without_a_connector_are_there_too(fl
         "To keep an eye on 3",
         "Fine 2",
         "Without a connector 2",
-        "Microsoft refuses the connection The client secret is wrong. Verify the connection",
+        "Microsoft refuses the connection The client secret is wrong. Enter a new secret",
         "2 changes are held",
         "Step 2 of 4 is next Nothing is synchronised yet. Continue setup",
         "Not installed Its connector was removed on 3 Nov 2026. Nobody is synchronised. Install",
@@ -222,8 +222,8 @@ def test_each_reason_is_told_once_with_those_it_holds_for(fleet: Fleet) -> None:
 @pytest.mark.parametrize(
     ("role", "offered", "answer"),
     [
-        (Role.PARTNER_ADMINISTRATOR, {"Synchronize Now", "Add company", "Install", "Verify the connection"}, 302),
-        (Role.PARTNER_TECHNICIAN, {"Synchronize Now", "Install", "Verify the connection"}, 302),
+        (Role.PARTNER_ADMINISTRATOR, {"Synchronize Now", "Add company", "Install", "Enter a new secret"}, 302),
+        (Role.PARTNER_TECHNICIAN, {"Synchronize Now", "Install", "Enter a new secret"}, 302),
         (Role.PARTNER_VIEWER, set(), 403),
     ],
 )
@@ -232,7 +232,7 @@ def test_a_role_is_offered_what_it_may_do_and_refused_the_rest(role: Role, offer
     row = fleet.connector("Aldermoor Dental", ConnectorStatus.UNAUTHORIZED)
     fleet.company("Never Installed")
     page = fleet.get()
-    buttons = {"Synchronize Now", "Add company", "Install", "Verify the connection"}
+    buttons = {"Synchronize Now", "Add company", "Install", "Enter a new secret"}
     assert {words for words in buttons if re.search(rf"\b{words}\b(?! it)", text_of(page))} == offered
     assert ("type=checkbox" in page.content.decode().replace('"', "")) == (role is not Role.PARTNER_VIEWER)
     posted = fleet.client.post("/partner/fleet/actions/", {"action": "synchronise", "selected": [row.pk]})

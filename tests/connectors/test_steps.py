@@ -36,7 +36,9 @@ def notices(stage: Stage, role: Role) -> dict[str, str]:
     found = {}
     for part in page.split('<p class="notice__title">')[1:]:
         title, _, rest = part.partition("</p>")
-        link = re.search(r'<a class="button button--s" href="([^"]*)">', rest.partition('class="notice ')[0])
+        link = re.search(
+            r'<a class="button button--(?:s|primary)" href="([^"]*)">', rest.partition('class="notice ')[0]
+        )
         found[title] = link[1].removeprefix(before) if link else ""
     return found
 
@@ -61,7 +63,7 @@ def test_each_need_leads_to_where_it_is_mended(stage: Stage) -> None:
         "The last administrators are leaving": "users/?role=admin",
         "Licences are short": "users/?status=pending",
         "Microsoft is unreachable": f"connectors/{number}/runs/",
-        "The secret or certificate expires soon": f"connectors/{number}/setup/azure/",
+        "The secret or certificate expires soon": f"connectors/{number}/setup/azure/replace/?with=secret",
     }
     assert notices(stage, Role.PARTNER_ADMINISTRATOR) == everything
     # A viewer is not led to where only others may go.
@@ -72,7 +74,7 @@ def test_each_need_leads_to_where_it_is_mended(stage: Stage) -> None:
 
 def test_an_unauthorized_connector_leads_to_azure_auth(stage: Stage) -> None:
     Connector.objects.filter(pk=stage.connector.pk).update(
-        status=ConnectorStatus.UNAUTHORIZED, status_sentence="The client secret has expired."
+        status=ConnectorStatus.UNAUTHORIZED, status_sentence="A Conditional Access policy blocks this application."
     )
     azure = f"connectors/{stage.connector.pk}/setup/azure/"
     assert notices(stage, Role.PARTNER_TECHNICIAN) == {"Microsoft refuses the connection": azure}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.db.models import Count, Max
@@ -15,7 +16,9 @@ from connectors.attention import Need, credential_of, days_left, needs_of
 from connectors.fleet import FIGURES, Concern, Facts, Group, concern_of, counts_in
 from connectors.models import AccountLink, Connector, PersonMark
 from connectors.states import Attention, ConnectorStatus, MarkKind
+from connectors.views.causes import told_by_status
 from connectors.views.shown import ICONS, TONES
+from connectors.views.steps import NOWHERE, Step, Ways
 from connectors.views.wizard import reached
 from tenants.access import StaffGrants
 from tenants.models import Account, Company, User
@@ -212,7 +215,7 @@ def said_of(line: Line, grants: StaffGrants) -> Said:
     step, url = _step(line, row, concern, may)
     if concern is Concern.UNAUTHORIZED:
         sentence = first_sentence(row.status_sentence) or "Nobody loses an account by this."
-        more = tuple(need.attention.label for need in line.needs)
+        more = tuple(need.attention.label for need in line.needs if not told_by_status(row, need.attention))
         return Said("bad", "lock-alert", "Microsoft refuses the connection", sentence, step, url, more)
     if concern is Concern.SETUP_INCOMPLETE:
         number = ("token", "auth", "groups", "rules").index(reached(row)) + 1
@@ -262,40 +265,23 @@ def _tone(concern: Concern) -> str:
     return "warn" if concern <= Concern.SECRET_ENDS else "idle"
 
 
-_STEPS: Mapping[Concern, tuple[str, str, Can]] = {
-    Concern.UNAUTHORIZED: ("Verify the connection", "step-auth", Can.RUN_CONNECTORS),
-    Concern.CREDENTIALS_UNREADABLE: ("Mend it on Azure Auth", "step-auth", Can.RUN_CONNECTORS),
-    Concern.SECRET_ENDED: ("Replace it", "replace", Can.RUN_CONNECTORS),
-    Concern.SECRET_ENDS: ("Replace it", "replace", Can.RUN_CONNECTORS),
-    Concern.HELD: ("Review them", "held", Can.SEE),
-    Concern.PAUSED: ("Resume", "resume", Can.RUN_CONNECTORS),
-    Concern.SYNC_GROUP_MISSING: ("Choose another group", "step-groups", Can.RULE_CONNECTORS),
-    Concern.SYNC_GROUP_UNREADABLE: ("See the groups", "step-groups", Can.RUN_CONNECTORS),
-    Concern.SYNC_GROUP_EMPTY: ("See the groups", "step-groups", Can.RUN_CONNECTORS),
-    Concern.FAILED: ("See the runs", "runs", Can.SEE),
-    Concern.SETUP_INCOMPLETE: ("Continue setup", "setup", Can.RUN_CONNECTORS),
-}
-_FINDINGS = {
-    Concern.SPARED: ("See who", "skipped"),
-    Concern.SKIPPED: ("See who", "skipped"),
-}
-
-
-def _step(line: Line, row: Connector, concern: Concern, may: frozenset[Can]) -> tuple[str, str]:
-    if concern in (Concern.LICENCES_SHORT, Concern.APPROVAL):
-        return "See who waits", f"{_page(line, 'users')}?status={AccountStatus.PENDING}"
+def _step(line: Line, row: Connector, concern: Concern, may: frozenset[Can]) -> Step:
+    """Return the next step of a line; where the visitor may do nothing about it, at least the way to see it."""
+    ways = Ways(partial(_page, line), may.__contains__)
+    if concern is Concern.APPROVAL:
+        return ways.step(row, Attention.LICENCES_SHORT)
     if concern is Concern.LICENCES_OVER:
-        return "See who uses one", f"{_page(line, 'users')}?status={AccountStatus.ACTIVE}"
-    if concern in _FINDINGS and row.findings_id is not None:
-        words, outcome = _FINDINGS[concern]
-        return words, f"{_page(line, 'run', run_id=row.findings_id)}?outcome={outcome}"
-    if concern in _STEPS:
-        words, name, right = _STEPS[concern]
-        if right in may:
-            return words, _page(line, name, connector_id=row.pk)
-    if concern.group is Group.FINE:
-        return "", ""
-    return "See it", _page(line, "connector", connector_id=row.pk)
+        return Step("See who uses one", f"{_page(line, 'users')}?status={AccountStatus.ACTIVE}")
+    step = NOWHERE
+    if concern is Concern.UNAUTHORIZED:
+        step = ways.mend(row)
+    elif concern is Concern.SETUP_INCOMPLETE:
+        step = ways.go_on(row)
+    elif attention := next((need.attention for need in line.needs if concern_of(need.attention) is concern), None):
+        step = ways.step(row, attention)
+    if step.url or concern.group is Group.FINE:
+        return step
+    return Step("See it", _page(line, "connector", connector_id=row.pk))
 
 
 def _page(line: Line, name: str, **arguments: Any) -> str:
