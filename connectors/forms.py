@@ -134,7 +134,10 @@ _HARSH = {Action.DELETE, Action.CONVERT}
 
 
 class RulesForm(PortalForm):
-    """Take the sync rules and settings; `may_harm` offers the actions that delete or convert."""
+    """Take the sync rules and settings; `may_harm` offers the actions that delete or convert.
+
+    Without `may_set` the settings are only shown, and one that is not sent stays as it is.
+    """
 
     def __init__(
         self,
@@ -142,9 +145,11 @@ class RulesForm(PortalForm):
         actions: Mapping[Situation, Action],
         settings: Mapping[str, bool],
         may_harm: bool,
+        may_set: bool,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
+        self.may_set = may_set
         for situation, (when, what) in _CHOICES.items():
             allowed = [
                 action
@@ -174,8 +179,9 @@ class RulesForm(PortalForm):
 
     @property
     def settings(self) -> dict[str, bool]:
-        """Return the settings that were chosen."""
-        return {name: self.cleaned_data[name] for name in _SETTINGS}
+        """Return the settings that were chosen, or stay."""
+        stay = {} if self.may_set else {name: self.fields[name].initial for name in _SETTINGS}
+        return {name: self.cleaned_data[name] or stay.get(name, False) for name in _SETTINGS}
 
     @property
     def rule_fields(self) -> list[forms.BoundField]:

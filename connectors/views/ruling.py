@@ -51,7 +51,6 @@ def _show(request: HttpRequest, place: Place, row: Connector, form: RulesForm, s
         **frame(place, row, "rules"),
         "form": form,
         "preview_url": place.url("preview", connector_id=row.pk),
-        "may_save_settings": not row.live or place.access.may(Can.RULE_CONNECTORS),
     }
     return place.render(request, "connectors/wizard/rules.html", context, at="connectors", status=status)
 
@@ -62,6 +61,7 @@ def _form(place: Place, row: Connector, data: Any) -> RulesForm:
         actions=rules_of(row).actions,
         settings={name: getattr(row, name) for name in lifecycle.SETTINGS},
         may_harm=place.access.may(Can.RULE_CONNECTORS),
+        may_set=not row.live or place.access.may(Can.RULE_CONNECTORS),
     )
 
 
@@ -80,7 +80,8 @@ def _post(request: HttpRequest, place: Place, row: Connector) -> HttpResponse:
         return before
     try:
         with transaction.atomic():
-            saved = lifecycle.save_rules(row, actions=form.actions, settings=form.settings, actor=place.access.user)
+            settings = form.settings if form.may_set else {}
+            saved = lifecycle.save_rules(row, actions=form.actions, settings=settings, actor=place.access.user)
             if not row.live:
                 lifecycle.activate(saved, actor=place.access.user)
     except lifecycle.Refused as refused:
@@ -98,9 +99,9 @@ def _same_settings(row: Connector, form: RulesForm) -> bool:
 
 
 def _values(form: RulesForm) -> list[tuple[str, str]]:
-    """Return what a form says as the pairs of an address; a box that is not ticked is not in it."""
+    """Return what a form says as the pairs of an address; a box that is not ticked, or only shown, is not in it."""
     pairs = [(situation.value, action.value) for situation, action in form.actions.items()]
-    return pairs + [(name, "on") for name, value in form.settings.items() if value]
+    return pairs + [(name, "on") for name, value in form.settings.items() if value and form.may_set]
 
 
 # The preview

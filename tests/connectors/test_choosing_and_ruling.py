@@ -8,10 +8,11 @@ import pytest
 
 from connectors import lifecycle
 from connectors.models import Connector
-from connectors.states import ConnectorStatus
+from connectors.states import Action, ConnectorStatus, Situation
 from connectors.sync.load import rules_of
 from tenants.roles import Role
 from tests.connectors.portal_visit import Visitor
+from tests.connectors.wizard_scene import hidden, text_of
 from tests.entra_emulator import Emulator
 from tests.stage import Stage
 
@@ -58,3 +59,31 @@ def test_a_technician_changes_rules_that_do_no_harm_and_no_setting_of_a_live_con
         for name, visitor in who.items()
     }
     assert answers == {"technician": [302, 403, 403], "administrator": [302, 302, 302]}
+
+
+def test_a_technician_sees_the_settings_of_a_live_connector_and_saves_the_rules_without_them(stage: Stage) -> None:
+    Connector.objects.update(leave_out_guests=True, send_invitations=True)
+    stage.run()
+    path = f"connectors/{stage.connector.pk}/setup/rules/"
+    technician = Visitor(stage.company, role=Role.PARTNER_TECHNICIAN)
+    page = technician.get(path).content.decode()
+    assert page.count('type="checkbox"') == 0
+    assert "Leave out guests On" in text_of(technician.get(path))
+    assert "Direct members only Off" in text_of(technician.get(path))
+    rules = {situation.value: action.value for situation, action in rules_of(stage.refreshed()).actions.items()}
+    chosen = {**rules, "disabled": "nothing"}
+    seen = technician.client.get(technician.post(path, chosen).headers["Location"])
+    # Meanwhile an administrator changes a setting: what was looked at is not what is there any more.
+    lifecycle.save_rules(stage.connector, actions={}, settings={"send_invitations": False}, actor="Somebody")
+    late = technician.post(path, {**chosen, "save": "1", "seen": hidden(seen, "seen")})
+    seen = technician.client.get(late.headers["Location"])
+    saved = technician.post(path, {**chosen, "save": "1", "seen": hidden(seen, "seen")})
+    assert "The rules and settings are saved." in technician.told(saved)
+    row = stage.refreshed()
+    assert rules_of(row).actions[Situation.DISABLED] == Action.NOTHING
+    assert {name: getattr(row, name) for name in lifecycle.SETTINGS} == {
+        "direct_members_only": False,
+        "leave_out_guests": True,
+        "allow_onmicrosoft": False,
+        "send_invitations": False,
+    }
