@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django import forms
 
+from connectors.entra import check_client_id, check_secret, check_tenant
 from connectors.states import RULE_CHOICES, Action, Cloud, Situation
 from tenants.forms import PortalForm
 
@@ -26,21 +27,55 @@ class RefusableForm(PortalForm):
                 attrs |= {"aria-invalid": "true", "aria-describedby": f"id_{name}_error id_{name}_helptext"}
 
 
+def _judged(check: Callable[[str], str], text: str) -> str:
+    """Return the sentence that a check says of a text; '' where it finds nothing wrong."""
+    try:
+        check(text)
+    except ValueError as wrong:
+        return str(wrong)
+    return ""
+
+
+def _checked(check: Callable[[str], str], text: str) -> str:
+    if sentence := _judged(check, text):
+        raise forms.ValidationError(sentence)
+    return text
+
+
 class ApplicationForm(RefusableForm):
-    """Take which application in which tenant a connector signs in as."""
+    """Take which application in which tenant a connector signs in as; each field says at once what it cannot be."""
 
     client_id = forms.CharField(
         label="Client ID",
         max_length=100,
-        help_text="On the app’s Overview: Application (client) ID.",
-        widget=forms.TextInput({"class": "input input--mono", "autocomplete": "off", "spellcheck": "false"}),
+        help_text="On the app’s Overview: Application (client) ID. It has 36 characters, in five parts.",
+        widget=forms.TextInput(
+            {
+                "class": "input input--mono",
+                "autocomplete": "off",
+                "spellcheck": "false",
+                "pattern": r"\s*[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\s*",
+                "title": "A Client ID is a GUID, such as 1a2b3c4d-0f6b-4c39-9c55-6a3f3f0c9a11: the app’s Overview calls"
+                " it Application (client) ID.",
+            }
+        ),
+        error_messages={"required": _judged(check_client_id, "")},
     )
     tenant = forms.CharField(
         label="Tenant ID",
         max_length=255,
         help_text="On the app’s Overview: Directory (tenant) ID.",
         widget=forms.TextInput({"class": "input input--mono", "autocomplete": "off", "spellcheck": "false"}),
+        error_messages={"required": _judged(check_tenant, "")},
     )
+
+    def clean_client_id(self) -> str:
+        """Refuse what is no GUID."""
+        return _checked(check_client_id, self.cleaned_data["client_id"])
+
+    def clean_tenant(self) -> str:
+        """Refuse what is neither a GUID nor a domain."""
+        return _checked(check_tenant, self.cleaned_data["tenant"])
 
 
 def _expiry() -> forms.DateField:
@@ -67,9 +102,24 @@ class SecretForm(ApplicationForm):
         max_length=1000,
         help_text="The secret’s Value, not its ID. We keep it encrypted and never show it again.",
         widget=forms.PasswordInput({"autocomplete": "off"}),
+        error_messages={"required": _judged(check_secret, "")},
     )
     secret_expires_on = _expiry()
     field_order = ("client_id", "secret", "tenant", "secret_expires_on", "cloud")
+    saved = False
+    """Whether the secret that was typed is stored, though something else is wrong."""
+
+    def clean_secret(self) -> str:
+        """Refuse what cannot be a secret."""
+        secret: str = self.cleaned_data["secret"]
+        return _checked(check_secret, secret) if secret else secret
+
+    def mark_errors(self) -> None:
+        """Ask for the secret again where the page that says what else is wrong has lost it."""
+        typed = self.is_bound and self.data.get(self.add_prefix("secret"))
+        if typed and self.errors and "secret" not in self.errors and not self.saved:
+            self.add_error("secret", "Enter the secret again: a page never shows it.")
+        super().mark_errors()
 
 
 def _cloud() -> forms.ChoiceField:
@@ -86,8 +136,12 @@ class CredentialsForm(SecretForm):
     def __init__(self, *args: Any, stored: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if stored:
-            self.fields["secret"].required = False
-            self.fields["secret"].help_text = "One is stored. Leave this empty to keep it, or enter another Value."
+            self.keep_stored()
+
+    def keep_stored(self) -> None:
+        """Let an empty secret keep the one that is stored."""
+        self.fields["secret"].required = False
+        self["secret"].help_text = "One is stored. Leave this empty to keep it, or enter another Value."
 
 
 class CertificateForm(ApplicationForm):

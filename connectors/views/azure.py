@@ -73,6 +73,9 @@ def _enter(request: HttpRequest, place: Place, row: Connector) -> HttpResponse:
                 secret_expires_on=typed.get("secret_expires_on"),
                 actor=actor,
             )
+            if isinstance(form, CredentialsForm):
+                form.keep_stored()
+                form.saved = True
         return _prove(request, place, row, form, actor)
     except lifecycle.Refused as refused:
         form.refuse(refused.field, refused.sentence)

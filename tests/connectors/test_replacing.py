@@ -112,6 +112,8 @@ def test_another_tenant_is_refused_at_its_field(stage: Stage, sure: Visitor) -> 
     app = other.register_app(consented=True)
     page = sure.post(at(stage), form(stage, client_id=app.client_id, tenant=other.id, secret=app.secret))
     assert error_at(page, "tenant").startswith("This leads to another tenant")
+    assert error_at(page, "secret") == "Enter the secret again: a page never shows it."
+    assert page.content.decode().count('role="alert" tabindex="-1" autofocus') == 1
     assert (stored(stage).client_id, stored(stage).tenant_id) == (stage.app.client_id, stage.tenant.id)
 
 
@@ -133,7 +135,7 @@ def test_another_application_of_the_tenant_takes_over_once_it_has_consent(stage:
 
 def test_what_is_missing_is_said_at_its_field(stage: Stage, sure: Visitor) -> None:
     page = sure.post(at(stage), form(stage, secret_expires_on="soon"))
-    assert error_at(page, "secret") == "This field is required."
+    assert error_at(page, "secret").startswith("Enter the client secret: the Value that Microsoft showed once")
     assert error_at(page, "secret_expires_on") == "Enter a day as year-month-day, for example 2027-11-30, or nothing."
 
 

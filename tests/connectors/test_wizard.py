@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from django.http import HttpResponse
 from django.utils import timezone
 
 from connectors import lifecycle
@@ -188,7 +189,9 @@ def text_of_html(part: str) -> str:
     [
         ({"secret": "not-the-secret"}, "secret", "The client secret is wrong. Enter the value of a secret"),
         ({"secret": "0f0f0f0f-0000-4000-8000-000000000000"}, "secret", "This is the Secret ID, not the secret."),
-        ({"secret": ""}, "secret", "This field is required."),
+        ({"secret": ""}, "secret", "Enter the client secret: the Value that Microsoft showed once"),
+        ({"client_id": ""}, "client_id", "Enter the Client ID: it is on the overview page"),
+        ({"tenant": "not a tenant!"}, "tenant", "A Tenant ID is either a GUID,"),
         (
             {"client_id": "00000000-0000-4000-8000-000000000000"},
             "client_id",
@@ -217,6 +220,49 @@ def test_what_was_typed_wrongly_is_said_at_its_field(
     assert partner.app.secret not in shown
     connector.refresh_from_db()
     assert connector.tenant_id == ""
+
+
+def summary_of(page: HttpResponse) -> list[tuple[str, str]]:
+    """Return where each line of the summary leads, and the field it names; the focus is on the summary."""
+    [part] = re.findall(
+        r'<div class="notice notice--bad" role="alert" tabindex="-1" autofocus>.*?</ul>', page.content.decode(), re.S
+    )
+    return re.findall(r'<li><a href="#(\w+)">([^<]*)</a>: \w', part)
+
+
+def test_everything_that_is_wrong_is_said_at_once_on_top_with_the_way_to_each_field(partner: Visit) -> None:
+    connector = partner.begin()
+    wrong = {"client_id": "abc", "tenant": "not a tenant!", "secret_expires_on": "soon"}
+    page = partner.enter(connector, **wrong)
+    assert summary_of(page) == [
+        ("id_client_id", "Client ID"),
+        ("id_secret", "Client Secret"),
+        ("id_tenant", "Tenant ID"),
+        ("id_secret_expires_on", "The secret expires on"),
+    ]
+    shown = page.content.decode()
+    assert field_error(shown, "secret") == "Enter the secret again: a page never shows it."
+    assert all(shown.index("autofocus") < shown.index(f' id="id_{name}"') for name in partner.typed())
+    assert partner.app.secret not in shown
+
+
+def test_a_secret_that_was_saved_is_not_asked_for_again(partner: Visit) -> None:
+    partner.tenant.grant_consent(partner.app.client_id)
+    connector = partner.begin()
+    page = partner.enter(connector, tenant="00000000-0000-4000-8000-000000000000")
+    assert summary_of(page) == [("id_tenant", "Tenant ID")]
+    assert "One is stored. Leave this empty to keep it, or enter another Value." in text_of(page)
+    assert re.search(r'<input type="password"[^>]* required', page.content.decode()) is None
+    assert partner.enter(connector, secret="").status_code == 302
+
+
+def test_the_browser_itself_tells_of_a_client_id_that_is_none(partner: Visit) -> None:
+    page = partner.client.get(partner.step(partner.begin(), "azure/")).content.decode()
+    [field] = re.findall(r'<input[^>]*name="client_id"[^>]*>', page)
+    [pattern] = re.findall(r'pattern="([^"]*)"', field)
+    ids = (partner.app.client_id, f" {partner.app.client_id.upper()} ", "abc", f"{partner.app.client_id}0")
+    assert [bool(re.fullmatch(html.unescape(pattern), one)) for one in ids] == [True, True, False, False]
+    assert "A Client ID is a GUID" in field
 
 
 def test_an_expired_secret_and_a_disabled_application_and_the_wrong_cloud_say_so(partner: Visit) -> None:
