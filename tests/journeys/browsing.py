@@ -19,13 +19,15 @@ from tenants.models import User
 from tests.world import PASSWORD, confirm_again
 
 WIDE, NARROW = 1280, 390
+BETWEEN = (1024, 820)
+"""Widths in between, of tablets and halved windows, where a page must not scroll sideways either."""
 HEIGHT = 900
 _PICTURED = (("light", WIDE), ("light", NARROW), ("dark", NARROW), ("dark", WIDE))
 _COLOUR = {"runOnly": ["color-contrast"]}
 View = tuple[str, int, dict[str, Any] | None]
 """A theme, a width, and what axe is asked there; None asks it nothing."""
 # What a theme changes is colour alone, and a colour is the same in each width: last comes what only a wide page shows.
-LIGHT: tuple[View, ...] = (("light", WIDE, {}), ("light", NARROW, None))
+LIGHT: tuple[View, ...] = (("light", WIDE, {}), *(("light", width, None) for width in BETWEEN), ("light", NARROW, None))
 DARK: tuple[View, ...] = (("dark", NARROW, {}), ("dark", WIDE, _COLOUR))
 # Of a page that a tour looks at, what this visit shows is new; its colours are those of the tour.
 ONCE_MORE: tuple[View, ...] = (("light", NARROW, {}),)

@@ -40,6 +40,10 @@ def test_every_page_holds(
             ["390 px, light: N px sideways", "390 px, dark: N px sideways"],
         ),
         (
+            "document.querySelector('main').lastElementChild.style.minWidth = '650px'",
+            ["820 px, light: N px sideways", "390 px, light: N px sideways", "390 px, dark: N px sideways"],
+        ),
+        (
             "document.querySelector('label').removeAttribute('for')",
             ["1280 px, light: label: #id_login", "390 px, dark: label: #id_login"],
         ),
