@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -13,8 +13,8 @@ from connectors import lifecycle
 from connectors.attention import credential_of, days_left
 from connectors.models import Connector, SyncChange, SyncRun
 from connectors.states import ConnectorStatus, Outcome
-from connectors.views.shown import show, summary
-from connectors.views.steps import asked_of, ways_at
+from connectors.views.shown import Shown, show, step_reached, summary
+from connectors.views.steps import Asked, asked_of, told_in_list, ways_at
 from connectors.views.telling import tell
 from tenants.portals import Place, place_page
 from tenants.roles import Can
@@ -45,9 +45,11 @@ def integrations(request: HttpRequest, place: Place) -> HttpResponse:
     found = list(place.access.of(Connector).select_related("company").order_by("pk"))
     removed = [one for one in found if one.status == ConnectorStatus.REMOVED]
     shown = show([one for one in found if one not in removed], timezone.now())
+    listed = [_listed(place, one) for one in shown]
     template = "connectors/list.html" if "HX-Request" in request.headers else "connectors/integrations.html"
     context = {
-        "shown": [(one, place.url("connector", connector_id=one.connector.pk)) for one in shown],
+        "shown": listed,
+        "go_on_first": next((one.go_on for one in listed if one.go_on), ""),
         "settled": all(one.settled for one in shown),
         "removed": [(one, place.url("connector", connector_id=one.pk)) for one in removed],
         "install_url": place.url("install"),
@@ -55,6 +57,29 @@ def integrations(request: HttpRequest, place: Place) -> HttpResponse:
         "actions_url": place.url("connector-actions"),
     }
     return place.render(request, template, context, at="connectors")
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Hold one connector as the list shows it: where its page is, what it needs, and how to go on with its setup."""
+
+    shown: Shown
+    url: str
+    told: list[Asked]
+    step: int
+    go_on: str
+
+
+def _listed(place: Place, shown: Shown) -> Listed:
+    row, ways = shown.connector, ways_at(place)
+    unfinished = row.status == ConnectorStatus.SETUP_INCOMPLETE
+    return Listed(
+        shown,
+        place.url("connector", connector_id=row.pk),
+        told_in_list(ways, row, shown.needs),
+        step_reached(row) if unfinished else 0,
+        ways.go_on(row).url if unfinished else "",
+    )
 
 
 @require_POST

@@ -77,3 +77,17 @@ def summary(run: SyncRun) -> str:
     if run.quiet:
         return "Nothing to do"
     return told(run.counts) or "Nothing to do"
+
+
+def reached(row: Connector) -> str:
+    """Return the step that an unfinished setup has reached."""
+    if not row.client_id:
+        return "token"
+    if not row.tenant_id:
+        return "auth"
+    return "rules" if row.sync_group_id else "groups"
+
+
+def step_reached(row: Connector) -> int:
+    """Return the number of the step that an unfinished setup has reached."""
+    return ("token", "auth", "groups", "rules").index(reached(row)) + 1

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from connectors.attention import Need
 from connectors.models import Connector
-from connectors.states import Attention, Outcome
+from connectors.states import Attention, ConnectorStatus, Outcome
 from connectors.views.causes import Cause, cause_of, told_by_status
 from tenants.portals import Place
 from tenants.roles import Can
@@ -83,6 +83,7 @@ class Asked:
     sentence: str
     step: str
     url: str
+    tone: str = "warn"
 
 
 _PAGES: Mapping[Attention, tuple[str, str, Can]] = {
@@ -100,6 +101,19 @@ _FILTERS: Mapping[Attention, tuple[str, str]] = {
     Attention.SPARED: ("See the administrators", f"role={AccountRole.ADMIN}"),
     Attention.LICENCES_SHORT: ("See who waits", f"status={AccountStatus.PENDING}"),
 }
+
+
+def told_in_list(ways: Ways, row: Connector, needs: Iterable[tuple[str, Need]]) -> list[Asked]:
+    """Return what the company's list says that a connector needs, the two most urgent things, with their next steps."""
+    told = []
+    if row.status == ConnectorStatus.UNAUTHORIZED:
+        told = [Asked("lock-alert", "Microsoft refuses the connection", row.status_sentence, *ways.mend(row), "bad")]
+    told += [
+        Asked(icon, need.attention.label, need.sentence, *ways.step(row, need.attention))
+        for icon, need in needs
+        if not told_by_status(row, need.attention)
+    ]
+    return told[:2]
 
 
 def asked_of(

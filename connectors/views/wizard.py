@@ -17,6 +17,7 @@ from connectors import lifecycle
 from connectors.models import Connector
 from connectors.states import ConnectorStatus
 from connectors.views.pages import find, tabs
+from connectors.views.shown import reached
 from tenants.portals import Place, place_page
 from tenants.roles import Can
 
@@ -38,15 +39,6 @@ class Step:
     url: str
     current: bool
     done: bool
-
-
-def reached(row: Connector) -> str:
-    """Return the step that an unfinished setup has reached."""
-    if not row.client_id:
-        return "token"
-    if not row.tenant_id:
-        return "auth"
-    return "rules" if row.sync_group_id else "groups"
 
 
 def frame(place: Place, row: Connector, at: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -177,3 +178,42 @@ def test_a_viewer_sees_and_does_nothing(stage: Stage) -> None:
 
 def test_home_is_the_integrations(visitor: Visitor) -> None:
     assert visitor.get("").headers["Location"] == f"{visitor.before}connectors/"
+
+
+def primary(page: HttpResponse) -> list[tuple[str, str]]:
+    """Return the primary buttons of a page, each with where it leads."""
+    found = re.findall(r'<a class="button[^"]* button--primary" href="([^"]*)">(.*?)</a>', page.content.decode())
+    return [(re.sub(r"<span.*", "", words), url) for url, words in found]
+
+
+def test_an_unfinished_setup_says_its_step_and_goes_on_with_the_lists_one_primary_button(
+    stage: Stage, visitor: Visitor
+) -> None:
+    Connector.objects.update(status=ConnectorStatus.SETUP_INCOMPLETE, sync_group_id="")
+    later = Connector.objects.create(company=stage.company)
+    page = visitor.get("connectors/")
+    setup = f"{visitor.before}connectors/{stage.connector.pk}/setup/"
+    assert primary(page) == [("Continue setup", setup)]
+    words = text_of(page)
+    assert ("Step 3 of 4 is next Nothing is synchronised yet." in words, "Step 1 of 4 is next" in words) == (True, True)
+    assert f'href="{visitor.before}connectors/{later.pk}/setup/"' in page.content.decode()
+    Connector.objects.all().delete()
+    assert primary(visitor.get("connectors/")) == [("Install", f"{visitor.before}connectors/install/")]
+
+
+def test_a_viewer_is_told_of_an_unfinished_setup_and_not_sent_there(stage: Stage) -> None:
+    Connector.objects.update(status=ConnectorStatus.SETUP_INCOMPLETE)
+    page = Visitor(stage, "partner", Role.PARTNER_VIEWER).get("connectors/")
+    assert ("Step 4 of 4 is next" in text_of(page), "Continue setup" in text_of(page)) == (True, False)
+
+
+def test_the_list_says_what_puts_a_refused_connector_right(stage: Stage, visitor: Visitor) -> None:
+    Connector.objects.update(
+        status=ConnectorStatus.UNAUTHORIZED,
+        status_sentence="The client secret has expired.",
+        status_reference="AADSTS7000222",
+    )
+    page = visitor.get("connectors/")
+    assert "Microsoft refuses the connection The client secret has expired. Enter a new secret" in text_of(page)
+    replace = f"{visitor.before}connectors/{stage.connector.pk}/setup/azure/replace/?with=secret"
+    assert f'<a href="{replace}">Enter a new secret<' in page.content.decode()

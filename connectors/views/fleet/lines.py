@@ -17,9 +17,8 @@ from connectors.fleet import FIGURES, Concern, Facts, Group, concern_of, counts_
 from connectors.models import AccountLink, Connector, PersonMark
 from connectors.states import Attention, ConnectorStatus, MarkKind
 from connectors.views.causes import told_by_status
-from connectors.views.shown import ICONS, TONES
+from connectors.views.shown import ICONS, TONES, step_reached
 from connectors.views.steps import NOWHERE, Step, Ways
-from connectors.views.wizard import reached
 from tenants.access import StaffGrants
 from tenants.models import Account, Company, User
 from tenants.roles import Can
@@ -218,8 +217,7 @@ def said_of(line: Line, grants: StaffGrants) -> Said:
         more = tuple(need.attention.label for need in line.needs if not told_by_status(row, need.attention))
         return Said("bad", "lock-alert", "Microsoft refuses the connection", sentence, step, url, more)
     if concern is Concern.SETUP_INCOMPLETE:
-        number = ("token", "auth", "groups", "rules").index(reached(row)) + 1
-        return Said("idle", "list", f"Step {number} of 4 is next", "Nothing is synchronised yet.", step, url)
+        return Said("idle", "list", f"Step {step_reached(row)} of 4 is next", "Nothing is synchronised yet.", step, url)
     if concern is Concern.WAITING:
         return Said("idle", "clock", "The first sync is next", "It begins within five minutes.")
     if concern is Concern.REMOVED:
