@@ -178,7 +178,11 @@ def counts_in(figure: str, facts: Facts) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Hold the numbers at the top: lines for each figure, and what their notes say."""
+    """Hold the numbers at the top: lines for each figure, and what their notes say.
+
+    `licensed` are the accounts among `accounts` whose companies have so many `licences` together; the others' licences
+    are unlimited.
+    """
 
     lines: Mapping[str, int]
     connectors: int
@@ -189,6 +193,7 @@ class Figures:
     waiting: int
     ended: int
     accounts: int
+    licensed: int
     licences: int
 
 
@@ -215,6 +220,7 @@ def figures_of(fleet: Iterable[Facts]) -> Figures:
         waiting=sum(one.waiting for one in companies.values()),
         ended=ended,
         accounts=sum(one.active for one in companies.values()),
+        licensed=sum(one.active for one in companies.values() if one.licences is not None),
         licences=sum(one.licences or 0 for one in companies.values()),
     )
 

@@ -142,7 +142,7 @@ def test_figures_count_a_company_once_however_many_connectors_it_has() -> None:
     assert found.lines == {CONNECTED: 3, ATTENTION: 2, APPROVAL: 2, SECRETS: 1, ACCOUNTS: 4, SHORT: 1}
     assert (found.connectors, found.companies, found.watch) == (3, 3, 0)
     assert (found.held, found.pending, found.waiting, found.ended) == (4, 2, 1, 1)
-    assert (found.accounts, found.licences) == (12 + 12 + 5, 20 + 10)
+    assert (found.accounts, found.licensed, found.licences) == (12 + 12 + 5, 12 + 5, 20 + 10)
 
 
 # A day of runs

@@ -139,6 +139,21 @@ def test_each_figure_is_a_link_to_as_many_lines_as_it_says(fleet: Fleet) -> None
     assert [one.url for one in filtered if one.label == "Connected"] == ["?q=kest&show=connected"]
 
 
+def test_accounts_with_unlimited_licences_are_told_apart_from_those_that_are_counted(fleet: Fleet) -> None:
+    def note() -> str:
+        [found] = [one for one in fleet.get().context["figures"] if one.label == "Accounts"]
+        return f"{found.value} {found.note}"
+
+    unlimited = fleet.connector("Harbour Lights", people=4).company
+    assert note() == "4 licences are unlimited"
+    limited = fleet.connector("Fjordlys Energi", people=2).company
+    Company.objects.filter(pk=limited.pk).update(licences=1300)
+    assert note() == "6 2 of 1,300 licences, and 4 unlimited"
+    Company.objects.filter(pk=unlimited.pk).update(licences=4)
+    assert note() == "6 of 1,304 licences"
+    assert "2 2 of 1,300 used" in text_of(fleet.get())
+
+
 def test_a_line_shows_its_runs_accounts_and_times(fleet: Fleet) -> None:
     row = fleet.connector("Fjordlys Energi", people=2, last_success_at=timezone.now())
     make_account(row.company)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.test import Client
 
@@ -56,6 +58,21 @@ def test_leads_to_each_company_and_lets_administrators_add_and_change(cast: Cast
         assert '<td class="num tight" data-label="Pending">1</td>' in page
     offered = {who: ("Add company" in page, "Settings" in page) for who, page in pages.items()}
     assert offered == {"maren": (True, True), "tomasz": (False, False), "viewer": (False, False)}
+
+
+def test_licences_are_said_in_full_words_and_readable_numbers(cast: Cast) -> None:
+    company = cast.brightwater
+    said = []
+    for licences in (3000, 1, None):
+        company.licences = licences
+        company.save()
+        for page in (LIST, f"/partner/companies/{company.slug}/users/"):
+            [words] = re.findall(
+                r"<span><b>([\d, of]+)</b>([^<]*)</span>", entering(cast.maren).get(page).content.decode()
+            )[:1]
+            said.append("".join(words))
+    each = ["1 of 3,000 licences in use", "1 of 1 licence in use", "1 licence in use, unlimited"]
+    assert said == [words for words in each for _ in range(2)]
 
 
 def test_pages_through_many(cast: Cast) -> None:

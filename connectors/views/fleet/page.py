@@ -217,7 +217,10 @@ def _figures(found: Figures, query: QueryDict, show: str) -> list[Figure]:
         url = f"?{words.urlencode()}" if words else reverse("admin:index")
         return Figure(label, f"{number:,}", note, icon, tone if number else "", url, current)
 
+    unlimited = found.accounts - found.licensed
     licences = f"of {found.licences:,} licences" if found.licences else "licences are unlimited"
+    if found.licences and unlimited:
+        licences = f"{found.licensed:,} {licences}, and {unlimited:,} unlimited"
     ended = f"{_number(found.ended, 'has', 'have')} ended already" if found.ended else "within 30 days"
     approval = (
         f"{_number(found.held, 'change', 'changes')} held, {_number(found.pending, 'account', 'accounts')} pending"
