@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
@@ -59,13 +59,16 @@ class Place:
     def render(
         self, request: HttpRequest, template: str, context: dict[str, Any], *, at: str, status: int = 200
     ) -> HttpResponse:
-        """Render a page of this place; `at` names the entry of the navigation that it stands under."""
+        """Render a page of this place; `at` names the entry of the navigation that it stands under.
+
+        Of a page deeper than that, the context's `trail` holds the entries below it, the page itself last, without URL.
+        """
         frame = {
             "place": self,
             "portal": self.portal,
             "company": self.access.company,
             "may": {can.value: self.access.may(can) for can in Can},
-            **_frame(self, at),
+            **_frame(self, at, context.get("trail", ())),
         }
         return render(request, template, frame | context, status=status)
 
@@ -90,17 +93,20 @@ _TABS = (
 """A company's pages in their order: tabs in the partner portal, the navigation in the user portal."""
 
 
-def _frame(place: Place, at: str) -> dict[str, Any]:
+def _frame(place: Place, at: str, trail: Sequence[Entry]) -> dict[str, Any]:
     tabs = [tab for tab in _TABS if tab.right is None or place.access.may(tab.right)]
     if place.portal is USER:
         navigation = [Entry(tab.in_business, place.url(tab.name), tab.name == at) for tab in tabs]
-        return {"navigation": navigation, "tabs": []}
+        above = [entry for entry in navigation if entry.current and trail]
+        return {"navigation": navigation, "tabs": [], "crumbs": [*above, *trail]}
     companies = reverse("admin:tenants_company_changelist")
-    company = place.access.company
+    company = Entry(place.access.company.name, place.url("home") if trail else "")
+    entries = [Entry(tab.in_partner, place.url(tab.name), tab.name == at) for tab in tabs]
+    above = [entry for entry in entries if entry.current and trail]
     return {
         "navigation": partner_navigation("companies"),
-        "tabs": [Entry(tab.in_partner, place.url(tab.name), tab.name == at) for tab in tabs],
-        "crumbs": [Entry("Companies", companies), Entry(company.name, "")],
+        "tabs": entries,
+        "crumbs": [Entry("Companies", companies), company, *above, *trail],
         "frame_licences": licences_of(place.access),
     }
 

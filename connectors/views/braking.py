@@ -18,7 +18,7 @@ from connectors.models import Connector
 from connectors.plan import Limits
 from connectors.plan.brake import most_that_may_join, most_that_may_leave
 from connectors.states import ConnectorStatus
-from connectors.views.pages import find, tabs
+from connectors.views.pages import find, tabs, trail
 from tenants.forms import PortalForm
 from tenants.portals import Place, place_page
 from tenants.roles import Can
@@ -142,6 +142,7 @@ def _show(
         "may_change": place.access.may(lifecycle.ACTS["save_limits"]),
         "self_url": place.url("brake", connector_id=row.pk),
         "tabs_of_connector": tabs(place, row, "brake"),
+        "trail": trail(place, row, "Safety brake"),
     }
     return place.render(request, "connectors/brake.html", context, at="connectors", status=status)
 

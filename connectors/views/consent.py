@@ -16,10 +16,10 @@ from connectors.entra import ConsentAnswer, is_guid, read_consent
 from connectors.models import Connector
 from connectors.states import ConnectorStatus
 from connectors.views.guide import redirect_uri
-from connectors.views.pages import find
+from connectors.views.pages import find, trail
 from tenants.access import CompanyAccess
 from tenants.models import User
-from tenants.portals import PARTNER, USER, Place, Portal, place_page
+from tenants.portals import PARTNER, USER, Entry, Place, Portal, place_page
 from tenants.roles import Can
 
 _WORD = "consent"
@@ -127,6 +127,7 @@ def consent(request: HttpRequest, place: Place, connector_id: int) -> HttpRespon
         "look": look,
         "consent_link": link_for_others(place, row),
         "auth_url": place.url("step-auth", connector_id=row.pk),
+        "trail": trail(place, row, Entry("Azure Auth", place.url("step-auth", connector_id=row.pk)), "Consent"),
         "verify_url": place.url("verify", connector_id=row.pk),
     }
     template = (

@@ -22,7 +22,7 @@ from connectors.decisions import Hold, Refused, Stale, holds_digest
 from connectors.models import Connector, SyncChange, SyncRun
 from connectors.states import ChangeKind, HoldCause, MarkKind, Outcome, RunTrigger
 from connectors.views.held import ways_for
-from connectors.views.pages import find
+from connectors.views.pages import find, trail
 from connectors.views.telling import tell_line
 from connectors.views.waiting import (
     CAUSES,
@@ -36,7 +36,7 @@ from connectors.views.waiting import (
     questions,
 )
 from connectors.views.ways import ACTS, Act, Way, people
-from tenants.portals import Place, place_page
+from tenants.portals import Entry, Place, place_page
 from tenants.roles import Can
 from tenants.signin.again import asks_again
 
@@ -157,12 +157,12 @@ class _Stale:
 
 
 def _show(request: HttpRequest, asked: _Asked, found: list[Hold], *, stale: _Stale | None = None) -> HttpResponse:
-    place, row = asked.place, asked.row
+    place, row, way = asked.place, asked.row, asked.way()
     lines = asked.lines()
     missing = len(asked.choice.ticked or ()) - len(found) if asked.choice.ticked else 0
     context = {
         "connector": row,
-        "way": asked.way(),
+        "way": way,
         "number": len(found),
         "who": people(len(found)),
         "named": [tell_line(line) for line in lines[:NAMED]],
@@ -174,6 +174,7 @@ def _show(request: HttpRequest, asked: _Asked, found: list[Hold], *, stale: _Sta
         "at": timezone.now().isoformat(),
         "self_url": request.get_full_path(),
         "back": f"{place.url('held', connector_id=row.pk)}?{asked.choice.query}",
+        "trail": trail(place, row, Entry("Held changes", place.url("held", connector_id=row.pk)), way.does),
     }
     return place.render(request, "connectors/held_decide.html", context, at="connectors", status=409 if stale else 200)
 
@@ -256,6 +257,9 @@ def _who(request: HttpRequest, place: Place, row: Connector, person: UUID) -> Ht
         "administrator": administrator is not None,
         "self_url": request.get_full_path(),
         "back": f"{place.url('held', connector_id=row.pk)}?of={section.value}",
+        "trail": trail(
+            place, row, Entry("Held changes", place.url("held", connector_id=row.pk)), line.name or line.email
+        ),
     }
     return place.render(request, "connectors/held_who.html", context, at="connectors")
 

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET
 
 from connectors.models import Connector
 from connectors.states import ChangeKind, HoldCause, Situation
-from connectors.views.pages import find, tabs
+from connectors.views.pages import find, tabs, trail
 from connectors.views.runs import without_page
 from connectors.views.telling import Line, tell_line
 from connectors.views.waiting import (
@@ -79,6 +79,7 @@ def held(request: HttpRequest, place: Place, connector_id: int) -> HttpResponse:
         "findings_url": place.url("run", run_id=row.findings_id) if row.findings_id else "",
         "why_url": place.url("connector-why", connector_id=row.pk),
         "tabs_of_connector": tabs(place, row, "held"),
+        "trail": trail(place, row, "Held changes"),
     }
     return place.render(request, "connectors/held.html", context, at="connectors")
 

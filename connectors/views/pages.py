@@ -16,7 +16,7 @@ from connectors.states import ConnectorStatus, Outcome
 from connectors.views.shown import Shown, show, step_reached, summary
 from connectors.views.steps import Asked, asked_of, told_in_list, ways_at
 from connectors.views.telling import tell
-from tenants.portals import Place, place_page
+from tenants.portals import Entry, Place, place_page
 from tenants.roles import Can
 from tenants.states import AccountStatus
 
@@ -172,6 +172,7 @@ def connector(request: HttpRequest, place: Place, connector_id: int) -> HttpResp
         "actions_url": place.url("connector-actions"),
         "remove_url": place.url("remove", connector_id=row.pk),
         "tabs_of_connector": tabs(place, row, "overview"),
+        "trail": trail(place, row),
     }
     template = "connectors/live.html" if "HX-Request" in request.headers else "connectors/connector.html"
     return place.render(request, template, context, at="connectors")
@@ -195,8 +196,22 @@ def _removed(request: HttpRequest, place: Place, row: Connector) -> HttpResponse
         "why_url": place.url("why"),
         "users_url": place.url("users"),
         "tabs_of_connector": tabs(place, row, "overview"),
+        "trail": trail(place, row),
     }
     return place.render(request, "connectors/removed.html", context, at="connectors")
+
+
+def trail(place: Place, row: Connector, *deeper: Entry | str) -> list[Entry]:
+    """Return the breadcrumbs from a connector down to a page of it; the last one is the page."""
+    own = Entry(row.name, place.url("connector", connector_id=row.pk) if deeper else "")
+    return [own, *(Entry(one, "") if isinstance(one, str) else one for one in deeper)]
+
+
+def trail_of_run(place: Place, run: SyncRun, *deeper: str) -> list[Entry]:
+    """Return the breadcrumbs from a connector down to one of its runs, or to a page about that."""
+    label = f"Run of {run.started_at.day} {run.started_at:%b, %H:%M}"
+    runs = Entry("Runs", place.url("runs", connector_id=run.connector_id))
+    return trail(place, run.connector, runs, Entry(label, place.url("run", run_id=run.pk) if deeper else ""), *deeper)
 
 
 def tabs(place: Place, row: Connector, at: str) -> list[tuple[str, str, bool]]:

@@ -15,7 +15,7 @@ from connectors.forms import PauseForm
 from connectors.models import Connector
 from connectors.sync import Draft
 from connectors.views.forecast import forecast, seen_of
-from connectors.views.pages import find
+from connectors.views.pages import find, trail
 from connectors.views.ruling import page_of
 from tenants.portals import Place, place_page
 
@@ -45,7 +45,12 @@ def pause(request: HttpRequest, place: Place, connector_id: int) -> HttpResponse
 
 def _ask(request: HttpRequest, place: Place, row: Connector, form: PauseForm) -> HttpResponse:
     form.mark_errors()
-    context = {"connector": row, "form": form, "back_url": place.url("connector", connector_id=row.pk)}
+    context = {
+        "connector": row,
+        "form": form,
+        "back_url": place.url("connector", connector_id=row.pk),
+        "trail": trail(place, row, "Pause"),
+    }
     status = 422 if form.is_bound else 200
     return place.render(request, "connectors/pause.html", context, at="connectors", status=status)
 
@@ -83,6 +88,7 @@ def _preview(request: HttpRequest, place: Place, row: Connector) -> HttpResponse
         "self_url": own_url,
         "seen": _seen(row),
         "pause_url": place.url("pause", connector_id=row.pk),
+        "trail": trail(place, row, "Resume"),
         "back_url": place.url("connector", connector_id=row.pk),
     }
     try:

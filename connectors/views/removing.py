@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods
 from connectors import lifecycle
 from connectors.models import Connector
 from connectors.states import ConnectorStatus
-from connectors.views.pages import find
+from connectors.views.pages import find, trail
 from tenants.portals import Place, place_page
 from tenants.signin.again import asks_again
 
@@ -42,6 +42,7 @@ def _decide(request: HttpRequest, place: Place, row: Connector) -> HttpResponse:
         },
         "back_url": place.url("connector", connector_id=row.pk),
         "pause_url": place.url("pause", connector_id=row.pk),
+        "trail": trail(place, row, "Remove"),
     }
     return place.render(request, "connectors/remove.html", context, at="connectors")
 

@@ -18,9 +18,9 @@ from connectors.models import Connector
 from connectors.views.certificates import by_certificate, certificate_shown
 from connectors.views.consent import link_for_others
 from connectors.views.guide import guide_for
-from connectors.views.pages import find
+from connectors.views.pages import find, trail
 from connectors.views.wizard import frame
-from tenants.portals import Place, place_page
+from tenants.portals import Entry, Place, place_page
 from tenants.signin.again import asks_again
 
 
@@ -92,6 +92,7 @@ def _show(
     own_url = place.url("replace", connector_id=row.pk)
     context = {
         **frame(place, row, "auth"),
+        "trail": trail(place, row, Entry("Azure Auth", place.url("step-auth", connector_id=row.pk)), "Replace"),
         "form": form,
         "error": error,
         "by_certificate": by_certificate(request, row),

@@ -14,6 +14,7 @@ from connectors import lifecycle
 from connectors.models import SyncRun
 from connectors.plan.putting_right import Loss, Obstacle, Remedy
 from connectors.states import ChangeKind, ConnectorStatus, RunState
+from connectors.views.pages import trail_of_run
 from tenants.portals import Place, place_page
 from tenants.roles import Can
 from tenants.states import AccountStatus
@@ -78,5 +79,6 @@ def _page(request: HttpRequest, place: Place, run: SyncRun, remedy: Remedy) -> d
         "query": "",
         "disabled_before": sum(one.status is AccountStatus.DISABLED for one in remedy.returns),
         "removed": run.connector.status == ConnectorStatus.REMOVED,
+        "trail": trail_of_run(place, run, "Put it right"),
         "run_url": place.url("run", run_id=run.pk),
     }

@@ -22,9 +22,9 @@ from connectors.sync import Draft
 from connectors.sync.load import rules_of
 from connectors.views.choosing import choice_of
 from connectors.views.forecast import PARTS, Forecast, forecast, seen_of
-from connectors.views.pages import find
+from connectors.views.pages import find, trail
 from connectors.views.wizard import frame
-from tenants.portals import Place, place_page
+from tenants.portals import Entry, Place, place_page
 from tenants.roles import Can
 
 LINES = 50
@@ -124,6 +124,7 @@ def preview(request: HttpRequest, place: Place, connector_id: int) -> HttpRespon
     if form is not None and not form.is_valid():
         return HttpResponseRedirect(place.url("step-rules", connector_id=row.pk))
     context: dict[str, Any] = {**frame(place, row, "rules"), "self_url": place.url("preview", connector_id=row.pk)}
+    context["trail"] = trail(place, row, Entry("Sync rules", context["rules_url"]), "Preview")
     draft, context["save"] = _draft(request, place, row, form)
     try:
         found = forecast(

@@ -16,7 +16,7 @@ from connectors.models import Connector, SyncChange, SyncRun
 from connectors.states import ChangeKind, Outcome, RunState, RunTrigger
 from connectors.sync.lease import refusal_of
 from connectors.views.advice import advice_for
-from connectors.views.pages import find, tabs
+from connectors.views.pages import find, tabs, trail, trail_of_run
 from connectors.views.righting import put_right_url
 from connectors.views.shown import summary
 from connectors.views.telling import (
@@ -78,6 +78,7 @@ def runs(request: HttpRequest, place: Place, connector_id: int) -> HttpResponse:
         "triggers": _TRIGGERS,
         "all_url": place.url("runs", connector_id=row.pk),
         "tabs_of_connector": tabs(place, row, "runs"),
+        "trail": trail(place, row, "Runs"),
     }
     return place.render(request, "connectors/runs.html", context, at="connectors")
 
@@ -157,6 +158,7 @@ def run(request: HttpRequest, place: Place, run_id: int) -> HttpResponse:
         "connector": row.connector,
         "connector_url": place.url("connector", connector_id=row.connector_id),
         "tabs_of_connector": tabs(place, row.connector, "runs"),
+        "trail": trail_of_run(place, row),
     }
     template = "connectors/run_live.html" if "HX-Request" in request.headers else "connectors/run.html"
     return place.render(request, template, context, at="connectors")
@@ -311,6 +313,7 @@ def awaited(request: HttpRequest, place: Place, connector_id: int) -> HttpRespon
         "self_url": request.get_full_path(),
         "connector_url": place.url("connector", connector_id=row.pk),
         "tabs_of_connector": tabs(place, row, "runs"),
+        "trail": trail(place, row, "The run that was asked for"),
     }
     template = "connectors/awaited_live.html" if live else "connectors/awaited.html"
     return place.render(request, template, context, at="connectors")

@@ -16,7 +16,7 @@ from connectors import sync
 from connectors.directory import DirectoryError, Person
 from connectors.models import Connector, SyncChange
 from connectors.states import LIVE, ConnectorStatus
-from connectors.views.pages import find, tabs
+from connectors.views.pages import find, tabs, trail
 from connectors.why import Answer, Door, Facts, Memory, explain
 from pbportal.sealed import Unreadable
 from tenants.models import Account, TenantQuerySet
@@ -69,7 +69,7 @@ def company_why(request: HttpRequest, place: Place) -> HttpResponse:
 def connector_why(request: HttpRequest, place: Place, connector_id: int) -> HttpResponse:
     """Answer why one connector does what it does with somebody."""
     row = find(place, connector_id)
-    context = {"connector": row, "tabs_of_connector": tabs(place, row, "why")}
+    context = {"connector": row, "tabs_of_connector": tabs(place, row, "why"), "trail": trail(place, row, "Why?")}
     return _page(request, place, [row], place.url("connector-why", connector_id=row.pk), context)
 
 

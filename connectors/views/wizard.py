@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from connectors import lifecycle
 from connectors.models import Connector
 from connectors.states import ConnectorStatus
-from connectors.views.pages import find, tabs
+from connectors.views.pages import find, tabs, trail
 from connectors.views.shown import reached
 from tenants.portals import Place, place_page
 from tenants.roles import Can
@@ -61,6 +61,7 @@ def frame(place: Place, row: Connector, at: str) -> dict[str, Any]:
         "live": row.live,
         "steps": [] if row.live else steps,
         "tabs_of_connector": tabs(place, row, at) if row.live else [],
+        "trail": trail(place, row, next(label for key, _, label in _STEPS if key == at)),
         "list_url": place.url("connectors"),
         **{f"{key}_url": place.url(name, connector_id=row.pk) for key, name, _ in _STEPS},
     }
