@@ -16,7 +16,7 @@ from connectors.directory import ConsentMissing, DirectoryError
 from connectors.forms import ApplicationForm, CertificateForm, CredentialsForm, ExpiryForm
 from connectors.models import Connector
 from connectors.states import Cloud, ConnectorStatus
-from connectors.views.causes import Cause, cause_of
+from connectors.views.causes import Cause, cause_of, consent_may_help
 from connectors.views.certificates import by_certificate, certificate_shown
 from connectors.views.consent import link_for_others, send_to_consent
 from connectors.views.guide import guide_for
@@ -165,6 +165,10 @@ def _show(
     day.mark_errors()
     certificate = by_certificate(request, row)
     refused = row.status == ConnectorStatus.UNAUTHORIZED
+    verified = bool(row.tenant_id) and not row.live and not form.errors and not error
+    # A link into a tenant that Microsoft does not know leads nowhere.
+    astray = not {"tenant", "cloud"}.isdisjoint(form.errors)
+    asks = consent_may_help(row) if row.live else not verified and not astray
     own_url = place.url("step-auth", connector_id=row.pk)
     context = {
         **frame(place, row, "auth"),
@@ -179,8 +183,8 @@ def _show(
         "guide": guide_for(row, (row.next_certificate or row.certificate) if certificate else ""),
         "cloud": Cloud(row.cloud).label,
         "credential": credential_of(row),
-        "verified": bool(row.tenant_id) and not row.live and not form.errors and not error,
-        "consent_link": link_for_others(place, row) if row.client_id and row.has_credential else "",
+        "verified": verified,
+        "consent_link": link_for_others(place, row) if row.client_id and row.has_credential and asks else "",
         "consent_page": place.url("consent", connector_id=row.pk),
         "mend": ways_at(place).mend(row) if refused else None,
         "verify_here": refused and cause_of(row) in (Cause.CONSENT, Cause.OTHER),

@@ -39,6 +39,12 @@ def cause_of(row: Connector) -> Cause:
     return Cause.CONSENT if missing else _CODES.get(code, Cause.OTHER)
 
 
+def consent_may_help(row: Connector) -> bool:
+    """Say whether an administrator's consent may end the refusal: it is missing, or the application is not known."""
+    unknown = row.status_reference.startswith("AADSTS700016")
+    return row.status == ConnectorStatus.UNAUTHORIZED and (unknown or cause_of(row) is Cause.CONSENT)
+
+
 def told_by_status(row: Connector, attention: Attention) -> bool:
     """Say whether a need is what the status says already: a credential that ended, which Microsoft refuses."""
     refused = row.status == ConnectorStatus.UNAUTHORIZED and cause_of(row) is Cause.CREDENTIAL

@@ -159,3 +159,23 @@ def test_a_secret_that_cannot_be_opened_is_entered_anew(stage: Stage) -> None:
     visitor = Visitor(stage.company)
     [(words, _)] = primary(visitor.get(f"connectors/{stage.connector.pk}/").content.decode())
     assert words == "Enter a new secret"
+
+
+@pytest.mark.parametrize(
+    ("cause", "helps"),
+    [
+        ("the consent was revoked", True),
+        ("the application was deleted", True),
+        ("the secret expired", False),
+        ("the tenant is gone", False),
+    ],
+)
+def test_the_link_for_who_gives_consent_stands_where_consent_may_help(stage: Stage, cause: str, helps: bool) -> None:
+    stage.run()
+    azure = f"connectors/{stage.connector.pk}/setup/azure/"
+    assert "Somebody else gives consent?" not in Visitor(stage.company).reads(azure)
+    refused(stage, cause)
+    partner, business = Visitor(stage.company).reads(azure), Visitor(stage.company, "business").reads(azure)
+    assert ("Somebody else gives consent?" in partner, "Somebody else gives consent?" in business) == (helps, helps)
+    assert ("the customer’s Microsoft tenant" in partner, "your Microsoft tenant" in business) == (helps, helps)
+    assert "customer" not in business

@@ -166,7 +166,7 @@ def test_a_certificate_says_its_day_itself(stage: Stage, visitor: Visitor) -> No
     answer = visitor.post(at(stage, "expiry/"), {"secret_expires_on": "2099-05-31"})
     assert answer.status_code == 422
     assert stored(stage).secret_expires_on == day
-    assert "Save the day" not in visitor.reads(at(stage, ""))
+    assert "Save the date" not in visitor.reads(at(stage, ""))
 
 
 def test_a_setup_that_is_not_finished_has_nothing_to_replace(stage: Stage, sure: Visitor) -> None:

@@ -427,7 +427,46 @@ def test_a_technician_looks_at_a_live_connectors_groups_and_changes_none(partner
     assert technician.post(partner.step(connector, "groups/"), {"sync_group": other.id}).status_code == 403
 
 
+def test_a_group_that_cannot_be_synchronised_is_not_offered(visit: Visit) -> None:
+    connector = visit.verified()
+    secret, open_to_all = visit.tenant.add_group("Secret people"), visit.tenant.add_group("Open people")
+    visit.tenant.hide_group(secret.id)
+    page = visit.client.get(visit.step(connector, "groups/")).content.decode()
+    assert re.findall(r'name="(sync_group|add)" value="([^"]*)"', page) == [("sync_group", open_to_all.id)]
+    visit.client.post(visit.step(connector, "groups/"), {"sync_group": open_to_all.id})
+    visit.tenant.add_group("Other people")
+    page = visit.client.get(visit.step(connector, "groups/")).content.decode()
+    assert f'value="{secret.id}"' not in page
+    assert '<label class="field__label" for="g">Search groups by name</label>' in page
+
+
+def test_every_step_goes_on_from_its_foot(partner: Visit) -> None:
+    connector = partner.verified()
+    partner.client.post(partner.step(connector, "groups/"), {"sync_group": partner.tenant.add_group("People").id})
+    for step, following in (("token/", "azure/"), ("azure/", "groups/"), ("groups/", "rules/")):
+        page = partner.client.get(partner.step(connector, step)).content.decode()
+        above, foot = page.split('<div class="form-actions">')
+        assert f'<a class="button button--primary" href="{partner.step(connector, following)}">Next' in foot, step
+        assert ("button--primary" in above, "Next<" in above) == (False, False), step
+
+
+def test_a_tenant_that_is_not_known_offers_nobody_a_link_into_it(partner: Visit) -> None:
+    connector = partner.begin()
+    typed = {"tenant": "00000000-0000-4000-8000-000000000000"}
+    assert "Somebody else gives consent?" not in text_of(partner.enter(connector, **typed))
+    assert "Somebody else gives consent?" in text_of(partner.enter(connector, secret="not-the-secret"))
+
+
 # Sync rules and the preview
+
+
+def test_the_rules_lead_to_the_preview_once(partner: Visit) -> None:
+    connector = live(partner)
+    url = partner.step(connector, "rules/")
+    page = text_of(partner.client.get(url))
+    assert (page.count("Show the preview"), page.count("See all, and search")) == (1, 0)
+    part = partner.client.get(partner.step(connector, "preview/"), headers={"HX-Request": "true"})
+    assert text_of(part).count("See all, and search") == 1
 
 
 def test_the_preview_is_the_very_plan_of_the_first_run(partner: Visit) -> None:

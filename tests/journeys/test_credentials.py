@@ -57,7 +57,7 @@ def test_a_secret_expires_and_is_replaced(scene: Scene, visitor: Newcomer) -> No
     connector.refresh_from_db()
     assert connector.status == ConnectorStatus.CONNECTED
     one.open(reverse("partner:connector", args=[connector.company.slug, connector.pk]))
-    one.reads("The secret is good until 31 May 2099.")
+    one.reads("The client secret is good until 31 May 2099.")
 
 
 def test_a_certificate_is_made_uploaded_and_used(scene: Scene, visitor: Newcomer, tmp_path: Path) -> None:

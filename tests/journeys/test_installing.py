@@ -203,7 +203,7 @@ def test_without_script(scene: Scene, visitor: Newcomer) -> None:
     one.press("Search")
     one.press("Use as sync group", of=people.SYNC_GROUP)
     one.follow("Next")
-    one.press("Preview on its own page")
+    one.press("Show the preview")
     one.reads(": 8 people in")
     one.look()
     one.press("Save Changes")
