@@ -98,6 +98,17 @@ def test_each_cause_leads_to_what_puts_it_right_in_the_fleet_and_on_the_page(sta
     assert azure.count(">Verify Connection</button>") == 1
 
 
+def test_a_token_without_the_permission_leads_to_consent_though_microsoft_refused_nothing(stage: Stage) -> None:
+    stage.run()
+    stage.tenant.revoke_consent(stage.app.client_id)
+    visitor = Visitor(stage.company)
+    azure = f"connectors/{stage.connector.pk}/setup/azure/"
+    assert visitor.post(f"{azure}verify/", {}).status_code == 302
+    assert (stage.refreshed().status, stage.connector.status_reference) == (ConnectorStatus.UNAUTHORIZED, "")
+    overview = visitor.get(f"connectors/{stage.connector.pk}/").content.decode()
+    assert primary(overview) == [("Grant consent", visitor.before + azure)]
+
+
 def test_a_run_cannot_be_asked_for_and_the_cause_is_said_once(stage: Stage) -> None:
     Connector.objects.update(secret_expires_on=timezone.now().date() - timedelta(days=1))
     row = refused(stage, "the secret expired")

@@ -16,8 +16,26 @@ SEVERAL_PY = "tenants/roster/several.py"
 CELLS = ("tests/connectors/test_fleet.py",)
 PAGE = "tests/connectors/test_fleet_page.py::"
 RULES = "tests/connectors/test_fleet_rules.py::"
+REFUSED = "tests/connectors/test_refused_pages.py::"
+RULED = "tests/connectors/test_choosing_and_ruling.py::"
 
 MISTAKES: tuple[Mistake, ...] = (
+    mistake(
+        0,
+        "a token without the permission is taken for a refusal nobody knows",
+        "connectors/views/causes.py",
+        'missing = not code and " permission" in row.status_sentence',
+        "missing = False",
+        (f"{REFUSED}test_a_token_without_the_permission_leads_to_consent_though_microsoft_refused_nothing",),
+    ),
+    mistake(
+        0,
+        "who may not change a setting writes back the one that was shown",
+        "connectors/views/ruling.py",
+        "settings = form.settings if form.may_set else {}",
+        'settings = form.settings if form.may_set else {"leave_out_guests": False}',
+        (f"{RULED}test_a_technician_sees_the_settings_of_a_live_connector_and_saves_the_rules_without_them",),
+    ),
     mistake(0, "a connector is listed for the least of what it needs", FLEET_PY, "min(found)", "max(found)", CELLS),
     mistake(
         0,
