@@ -25,7 +25,7 @@ class Joining(Leaving):
         joining = self._joining({account.address for account in restored})
         if self._growth_stops([account.object_id for account in restored] + joining):
             # Held restorations do not take their addresses: who wanted one of them is judged, and held, as well.
-            self.end.skipped = told
+            self.end.skipped, self.questions = told, {}
             joining = self._joining(set())
             self._hold_growth([account.object_id for account in restored] + joining)
         for account in waiting:
