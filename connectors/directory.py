@@ -103,7 +103,8 @@ class Snapshot:
 class GroupSummary:
     """Hold what a person needs to choose a group: `kind` is a word for people, `warning` a sentence or ''.
 
-    `members` is None where the directory does not tell; `sample` holds some members' display names.
+    `members` is None where the directory does not tell; `sample` holds some members' display names. A group that is
+    not `readable` keeps its members from this application, and cannot be synchronised.
     """
 
     id: str
@@ -112,6 +113,7 @@ class GroupSummary:
     members: int | None
     sample: tuple[str, ...] = ()
     warning: str = ""
+    readable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,15 @@ class Remedy(StrEnum):
     CUSTOMER = "customer"
     WAIT = "wait"
     US = "us"
+
+
+class Cause(StrEnum):
+    """Name what must be put right before a directory that refuses a connection accepts it again."""
+
+    CREDENTIAL = "credential"
+    CONSENT = "consent"
+    IDS = "ids"
+    OTHER = "other"
 
 
 class DirectoryError(Exception):

@@ -13,6 +13,7 @@ from connectors.entra.credentials import (
 )
 from connectors.entra.door import EntraDirectory
 from connectors.entra.pair import YEARS, CertificateFacts, Pair, make_pair, read_certificate
+from connectors.entra.refusals import cause_told, consent_told
 from connectors.entra.session import plain_session, portal_session
 from connectors.entra.token import forget_tokens
 from connectors.entra.transcript import RequestRecord, Transcript
@@ -30,9 +31,11 @@ __all__ = [
     "RequestRecord",
     "SecretOpener",
     "Transcript",
+    "cause_told",
     "check_client_id",
     "check_secret",
     "check_tenant",
+    "consent_told",
     "consent_url",
     "forget_tokens",
     "is_guid",

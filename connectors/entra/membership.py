@@ -46,6 +46,11 @@ def ensure(graph: Graph, permission: str) -> None:
         raise
 
 
+def hides_members(graph: Graph, record: GroupRecord) -> bool:
+    """Say whether a group's members are hidden (HiddenMembership) from this application."""
+    return record.hidden and _READS_HIDDEN not in (graph.tokens.token().permissions or ())
+
+
 def group_ask(group_id: str) -> Ask:
     return Ask(f"/groups/{quote(group_id, safe='')}?$select={GROUP_FIELDS}")
 
@@ -161,7 +166,7 @@ class _Walk:
         # Without its name it is a record of nulls, and then its visibility says nothing either.
         if record is None or record.id != group_id or not record.name:
             return _Listing("", GroupState.UNREADABLE, "Microsoft's record of this group is incomplete.")
-        if record.hidden and _READS_HIDDEN not in (self._graph.tokens.token().permissions or ()):
+        if hides_members(self._graph, record):
             return _Listing(
                 record.name,
                 GroupState.UNREADABLE,

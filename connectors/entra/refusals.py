@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from connectors.directory import (
+    Cause,
     ConsentMissing,
     CredentialRejected,
     DirectoryError,
@@ -44,12 +45,15 @@ _CODE = re.compile(r"[A-Za-z0-9_.]{1,80}")
 _CORRELATION = re.compile(r"[0-9a-fA-F-]{36}")
 _TRANSIENT = {50033, 90006, 90012, 90024, 90033, 90090}
 _SLOW_DOWN = {90055, 50196}
+_UNKNOWN_APPLICATION = 700016
+_OF_THE_CREDENTIAL = {7000215, 7000216, 7000218, 7000222, 700027, 50012, 700030}
+_NOT_GRANTED = "not granted in this tenant"
 _UNKNOWN_TENANT = {90002, 900023, 50059, 90019, 50128}
 _OTHER_CLOUD = {90038, 900382, 900432, 500011, 50001, 650057, 900381}
 _CONSENT = {65001, 7000229}
 _REJECTED = {
-    700016: "Microsoft knows no application with this Client ID in this tenant. Check the Client ID and the Tenant ID;"
-    " where both are right, an administrator of the tenant must grant consent first.",
+    _UNKNOWN_APPLICATION: "Microsoft knows no application with this Client ID in this tenant. Check the Client ID and"
+    " the Tenant ID; where both are right, an administrator of the tenant must grant consent first.",
     7000112: "The application is disabled in this tenant. Enable it under Enterprise applications, then verify the"
     " connection again.",
     7000222: "The client secret has expired. Create a new one under Certificates & secrets, and enter its value.",
@@ -68,7 +72,11 @@ _REJECTED = {
         " policy.",
     ),
 }
-_FIELDS = {700016: "client_id", 7000112: "client_id", **dict.fromkeys((7000222, 7000216, 7000218), "secret")}
+_FIELDS = {
+    _UNKNOWN_APPLICATION: "client_id",
+    7000112: "client_id",
+    **dict.fromkeys((7000222, 7000216, 7000218), "secret"),
+}
 """What was typed wrongly, by the code that says so."""
 
 
@@ -142,7 +150,7 @@ def consent_missing(permissions: frozenset[str], reference: str = "") -> Consent
     named = " and ".join(sorted(permissions))
     noun, verb = ("permission", "is") if len(permissions) == 1 else ("permissions", "are")
     return ConsentMissing(
-        f"The application {noun} {named} {verb} not granted in this tenant. An administrator of the tenant must add"
+        f"The application {noun} {named} {verb} {_NOT_GRANTED}. An administrator of the tenant must add"
         " what is missing as application permissions and grant admin consent. A consent just given takes some minutes"
         " to work.",
         permissions=permissions,
@@ -227,6 +235,26 @@ def token_refused(reply: Reply, credentials: Credentials, *, secret_is_guid: boo
         "Microsoft refused to issue a token in a way this connector does not expect. Nothing was changed.",
         reference=reference,
     )
+
+
+def cause_told(reference: str, sentence: str) -> Cause:
+    """Return what must be put right, of what was saved of a refusal: its reference and its sentence."""
+    code = reference.partition(",")[0].strip()
+    number = int(code.removeprefix("AADSTS")) if code.removeprefix("AADSTS").isdecimal() else 0
+    if number in _OF_THE_CREDENTIAL:
+        return Cause.CREDENTIAL
+    if number in _UNKNOWN_TENANT or number == _UNKNOWN_APPLICATION or code == "invalid_tenant":
+        return Cause.IDS
+    # A token without a permission is no refusal of Microsoft's, and has no code.
+    if number in _CONSENT or code == "Authorization_RequestDenied" or (not code and _NOT_GRANTED in sentence):
+        return Cause.CONSENT
+    return Cause.OTHER
+
+
+def consent_told(reference: str, sentence: str) -> bool:
+    """Say whether an administrator's consent may end a refusal: it is missing, or the application is not known."""
+    unknown = reference.startswith(f"AADSTS{_UNKNOWN_APPLICATION}")
+    return unknown or cause_told(reference, sentence) is Cause.CONSENT
 
 
 def cloud_named(document: Mapping[str, Any]) -> Cloud | None:

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from connectors.directory import GroupSummary, SyncGroupMissing
 from connectors.entra.credentials import is_guid
 from connectors.entra.graph import Answered, Ask, Graph, Restart
-from connectors.entra.membership import ensure, group_ask
+from connectors.entra.membership import ensure, group_ask, hides_members
 from connectors.entra.records import GROUP_FIELDS, GroupRecord, Odd, group, identity, name_of
 from connectors.entra.refusals import GROUPS, Refused, explain
 
@@ -92,16 +92,17 @@ def _records(graph: Graph, ask: Ask, answer: Answered, limit: int) -> list[Group
 
 
 def _summaries(graph: Graph, records: list[GroupRecord]) -> list[GroupSummary]:
-    visible = [record.id for record in records if not record.hidden]
+    hidden = {record.id for record in records if hides_members(graph, record)}
+    visible = [record.id for record in records if record.id not in hidden]
     asks = [
         Ask(f"/groups/{group_id}/members?$count=true&$top=5&$select=id,displayName", _FROM_INDEX)
         for group_id in visible
     ]
     told = dict(zip(visible, graph.answers(asks), strict=True))
-    return [_summary(record, told.get(record.id)) for record in records]
+    return [_summary(record, told.get(record.id), readable=record.id not in hidden) for record in records]
 
 
-def _summary(record: GroupRecord, members: Answered | None) -> GroupSummary:
+def _summary(record: GroupRecord, members: Answered | None, *, readable: bool) -> GroupSummary:
     count: int | None = None
     sample: tuple[str, ...] = ()
     if isinstance(members, dict):
@@ -114,7 +115,8 @@ def _summary(record: GroupRecord, members: Answered | None) -> GroupSummary:
         kind=_kind(record),
         members=count,
         sample=sample,
-        warning=_warning(record, count),
+        warning=_warning(record, count, readable=readable),
+        readable=readable,
     )
 
 
@@ -135,9 +137,9 @@ def _kind(record: GroupRecord) -> str:
     return f"Dynamic {kind if kind.startswith('Microsoft') else kind.lower()}" if record.dynamic else kind
 
 
-def _warning(record: GroupRecord, members: int | None) -> str:
+def _warning(record: GroupRecord, members: int | None, *, readable: bool) -> str:
     sentences = []
-    if record.hidden:
+    if not readable:
         sentences.append("Its members are hidden from this application, so it cannot be synchronised.")
     if members == 0:
         sentences.append("Nobody is in it.")

@@ -12,11 +12,11 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from connectors import lifecycle
 from connectors.attention import credential_of
-from connectors.directory import ConsentMissing, DirectoryError
+from connectors.directory import Cause, ConsentMissing, DirectoryError
 from connectors.forms import ApplicationForm, CertificateForm, CredentialsForm, ExpiryForm
 from connectors.models import Connector
 from connectors.states import Cloud, ConnectorStatus
-from connectors.views.causes import Cause, cause_of, consent_may_help
+from connectors.views.causes import cause_of, consent_may_help
 from connectors.views.certificates import by_certificate, certificate_shown
 from connectors.views.consent import link_for_others, send_to_consent
 from connectors.views.guide import guide_for

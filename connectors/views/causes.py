@@ -2,30 +2,11 @@
 
 from __future__ import annotations
 
-from enum import Enum, auto
-
+from connectors.directory import Cause
+from connectors.entra import cause_told, consent_told
 from connectors.models import Connector
 from connectors.states import Attention, ConnectorStatus
 
-
-class Cause(Enum):
-    """Name what must be put right before Microsoft accepts a connector again."""
-
-    CREDENTIAL = auto()
-    CONSENT = auto()
-    IDS = auto()
-    OTHER = auto()
-
-
-_CODES = {
-    **dict.fromkeys(("AADSTS7000215", "AADSTS7000216", "AADSTS7000218", "AADSTS7000222"), Cause.CREDENTIAL),
-    **dict.fromkeys(("AADSTS700027", "AADSTS50012", "AADSTS700030"), Cause.CREDENTIAL),
-    **dict.fromkeys(("AADSTS65001", "AADSTS7000229", "Authorization_RequestDenied"), Cause.CONSENT),
-    **dict.fromkeys(
-        ("AADSTS700016", "AADSTS90002", "AADSTS900023", "AADSTS50059", "AADSTS90019", "AADSTS50128", "invalid_tenant"),
-        Cause.IDS,
-    ),
-}
 _OF_CREDENTIAL = {Attention.CREDENTIALS_UNREADABLE, Attention.SECRET_ENDED, Attention.SECRET_EXPIRES}
 
 
@@ -33,16 +14,12 @@ def cause_of(row: Connector) -> Cause:
     """Return what must be put right about an Unauthorized connector."""
     if row.failure == Attention.CREDENTIALS_UNREADABLE:
         return Cause.CREDENTIAL
-    code = row.status_reference.partition(",")[0].strip()
-    # A token without the permission is no refusal of Microsoft's, and has no code.
-    missing = not code and " permission" in row.status_sentence
-    return Cause.CONSENT if missing else _CODES.get(code, Cause.OTHER)
+    return cause_told(row.status_reference, row.status_sentence)
 
 
 def consent_may_help(row: Connector) -> bool:
-    """Say whether an administrator's consent may end the refusal: it is missing, or the application is not known."""
-    unknown = row.status_reference.startswith("AADSTS700016")
-    return row.status == ConnectorStatus.UNAUTHORIZED and (unknown or cause_of(row) is Cause.CONSENT)
+    """Say whether an administrator's consent may end the refusal."""
+    return row.status == ConnectorStatus.UNAUTHORIZED and consent_told(row.status_reference, row.status_sentence)
 
 
 def told_by_status(row: Connector, attention: Attention) -> bool:

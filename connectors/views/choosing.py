@@ -103,10 +103,6 @@ def search(request: HttpRequest, place: Place, connector_id: int) -> HttpRespons
     return place.render(request, "connectors/wizard/group_list.html", context, at="connectors")
 
 
-_UNREADABLE = "cannot be synchronised"
-"""What the warning of a group says whose members nobody may read: it is not offered."""
-
-
 def _found(request: HttpRequest, row: Connector) -> dict[str, Any]:
     text = request.GET.get("g", "").replace("\x00", "")[:200]
     try:
@@ -114,8 +110,7 @@ def _found(request: HttpRequest, row: Connector) -> dict[str, Any]:
             found = directory.search_groups(text, limit=LISTED)
     except DirectoryError as error:
         return {"g": text, "found": [], "trouble": error}
-    barred = {group.id for group in found if _UNREADABLE in group.warning}
-    return {"g": text, "found": found, "more": len(found) == LISTED, "barred": barred}
+    return {"g": text, "found": found, "more": len(found) == LISTED}
 
 
 def _chosen(row: Connector, choice: Choice) -> dict[str, Any]:

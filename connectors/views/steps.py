@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from connectors.attention import Need
+from connectors.directory import Cause
 from connectors.models import Connector
 from connectors.states import Attention, ConnectorStatus, Outcome
-from connectors.views.causes import Cause, cause_of, told_by_status
+from connectors.views.causes import cause_of, told_by_status
 from tenants.portals import Place
 from tenants.roles import Can
 from tenants.states import AccountRole, AccountStatus

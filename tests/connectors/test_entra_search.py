@@ -115,6 +115,15 @@ def test_a_hidden_group_is_described_without_its_members(scene: Scene) -> None:
     summary = scene.directory().group(scene.group.id)
     assert (summary.members, summary.sample) == (None, ())
     assert summary.warning == "Its members are hidden from this application, so it cannot be synchronised."
+    assert summary.readable is False
+
+
+def test_a_hidden_group_is_one_like_any_other_to_an_application_that_may_read_it() -> None:
+    scene = Scene(roles=("Group.Read.All", "User.Read.All", "Member.Read.Hidden"))
+    scene.hire("Ada Byron")
+    scene.tenant.hide_group(scene.group.id)
+    summary = scene.directory().group(scene.group.id)
+    assert (summary.members, summary.sample, summary.warning, summary.readable) == (1, ("Ada Byron",), "", True)
 
 
 def test_a_count_that_is_not_told_is_not_made_up(scene: Scene) -> None:

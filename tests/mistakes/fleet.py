@@ -23,9 +23,9 @@ MISTAKES: tuple[Mistake, ...] = (
     mistake(
         0,
         "a token without the permission is taken for a refusal nobody knows",
-        "connectors/views/causes.py",
-        'missing = not code and " permission" in row.status_sentence',
-        "missing = False",
+        "connectors/entra/refusals.py",
+        "(not code and _NOT_GRANTED in sentence)",
+        "False",
         (f"{REFUSED}test_a_token_without_the_permission_leads_to_consent_though_microsoft_refused_nothing",),
     ),
     mistake(

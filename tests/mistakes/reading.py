@@ -411,8 +411,8 @@ MISTAKES: tuple[Mistake, ...] = (
         0,
         "hidden members are read as no members",
         GROUPS_PY,
-        "        if record.hidden and _READS_HIDDEN not in",
-        "        if record.hidden and not record.name and _READS_HIDDEN not in",
+        "    return record.hidden and _READS_HIDDEN not in",
+        "    return record.hidden and not record.name and _READS_HIDDEN not in",
         (*READING, *SEARCH),
     ),
     mistake(
