@@ -10,8 +10,7 @@ from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.contrib.auth import logout as sign_out
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, ForeignKey, Model, Q, QuerySet
-from django.forms import ModelChoiceField, ModelForm
+from django.db.models import Count, Model, Q, QuerySet
 from django.http import (
     Http404,
     HttpRequest,
@@ -24,10 +23,9 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils.text import capfirst
 
-from tenants.access import CompanyAccess, grants_anywhere, grants_at, grants_over
+from tenants.access import CompanyAccess, grants_anywhere, grants_over
 from tenants.activity import details_of
 from tenants.audit import sentence_of
-from tenants.companies import change_company, create_company, create_partner, rename_partner
 from tenants.models import (
     Account,
     AuditEntry,
@@ -37,14 +35,13 @@ from tenants.models import (
     Partner,
     StaffMembership,
     TenantQuerySet,
-    User,
 )
 from tenants.portals import PARTNER, Licences, part_of, partner_navigation
 from tenants.roles import Can
 from tenants.roster import ACTS, Act, Refused, perform
 from tenants.signin.again import FORM_SECONDS, again_url, keep_choice, recently_confirmed
 from tenants.states import AccountStatus
-from tenants.views import activity, staff
+from tenants.views import activity, adding, staff
 
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Any]
@@ -97,6 +94,11 @@ class PortalAdminSite(admin.AdminSite):
         sign_out(request)
         return HttpResponseRedirect(reverse("account_login"))
 
+    def app_index(self, request: HttpRequest, app_label: str, extra_context: Any = None) -> Any:
+        """Lead to the pages of ours: an index of models is nobody's work."""
+        page = "tenants_company_changelist" if app_label == "tenants" else "index"
+        return HttpResponseRedirect(reverse(f"admin:{page}"))
+
     def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         return HttpResponseRedirect(reverse("account_change_password"))
 
@@ -112,12 +114,6 @@ class PortalAdminSite(admin.AdminSite):
 site = PortalAdminSite(name="admin")
 
 
-def _login(request: HttpRequest) -> User:
-    if not isinstance(request.user, User):
-        raise PermissionDenied
-    return request.user
-
-
 def _rights(request: HttpRequest) -> frozenset[Can]:
     """Return the visitor's rights anywhere, asked for once per request however often the site wants them."""
     kept = vars(request)
@@ -128,14 +124,12 @@ def _rights(request: HttpRequest) -> frozenset[Can]:
 
 
 class TenantScopedAdmin(ModelAdmin):
-    """Show the rows inside the visitor's tenants; adding and changing only where a right is named for it.
+    """Show the rows inside the visitor's tenants; whatever is added or changed has a page of ours.
 
     Rows outside are 404, rows inside without the right 403. A filter on a foreign key must be related-only: the stock
     one lists every tenant's names.
     """
 
-    to_add: Can | None = None
-    to_change: Can | None = None
     show_full_result_count = False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -157,44 +151,21 @@ class TenantScopedAdmin(ModelAdmin):
         return self._may(request, Can.SEE, obj)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return self._may(request, self.to_add, None)
+        return False
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return self._may(request, self.to_change, obj)
+        return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
-    def _may(self, request: HttpRequest, can: Can | None, row: Model | None) -> bool:
-        if can is None:
-            return False
+    def _may(self, request: HttpRequest, can: Can, row: Model | None) -> bool:
         return can in (_rights(request) if row is None else grants_over(request.user, row))
-
-    def formfield_for_foreignkey(
-        self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any
-    ) -> ModelChoiceField[Any] | None:
-        rows = db_field.remote_field.model._default_manager.all()
-        kwargs["queryset"] = rows.visible_to(request.user) if isinstance(rows, TenantQuerySet) else rows.none()
-        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         title = {"title": capfirst(self.model._meta.verbose_name_plural)}
         response: HttpResponse = super().changelist_view(request, {**title, **(extra_context or {})})
         return response
-
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        one_button = {"show_save_and_continue": False, "show_save_and_add_another": False}
-        try:
-            return super().changeform_view(request, object_id, form_url, {**one_button, **(extra_context or {})})
-        except Refused as refused:
-            self.message_user(request, refused.sentence, messages.ERROR)
-            return HttpResponseRedirect(request.get_full_path())
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
@@ -209,31 +180,25 @@ class TenantScopedAdmin(ModelAdmin):
 class RecordAdmin(TenantScopedAdmin):
     """Show history: nobody adds, changes or deletes any of it."""
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
 
 @admin.register(Partner, site=site)
 class PartnerAdmin(TenantScopedAdmin):
-    to_add = to_change = Can.MANAGE_PARTNERS
-    fields = ("name",)
-    list_display = ("name", "created_at")
-    search_fields = ("name",)
-
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self._may(request, Can.MANAGE_PARTNERS, None)
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return self._may(request, Can.MANAGE_PARTNERS, obj)
 
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        if change:
-            rename_partner(obj, name=obj.name, actor=_login(request))
-        else:
-            obj.pk = create_partner(name=obj.name, actor=_login(request)).pk
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return adding.partners(request)
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        return adding.partner(request)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        return adding.partner(request, object_id)
 
 
 @admin.register(StaffMembership, site=site)
@@ -246,10 +211,8 @@ class StaffMembershipAdmin(TenantScopedAdmin):
 
 @admin.register(Company, site=site)
 class CompanyAdmin(TenantScopedAdmin):
-    to_add = to_change = Can.MANAGE_COMPANIES
     change_list_template = "tenants/companies.html"
     list_per_page = 50
-    fields = ("partner", "name", "licences")
     list_display = ("name", "partner", "licences_in_use", "licences")
     list_filter = (("partner", admin.RelatedOnlyFieldListFilter),)
     list_select_related = ("partner",)
@@ -272,46 +235,20 @@ class CompanyAdmin(TenantScopedAdmin):
         response: HttpResponse = super().changelist_view(request, {**more, **(extra_context or {})})
         if isinstance(response, TemplateResponse) and response.context_data and "cl" in response.context_data:
             response.context_data |= _listed(response.context_data["cl"])
-            response.context_data["may_change"] = self.has_change_permission(request)
+            response.context_data["may_manage"] = Can.MANAGE_COMPANIES in _rights(request)
         return response
 
-    def get_form(
-        self, request: HttpRequest, obj: Model | None = None, change: bool = False, **words: Any
-    ) -> type[ModelForm[Any]]:
-        told = {"licences": "How many the company bought. Leave it empty where they are unlimited."}
-        if obj is not None:
-            told = {"licences": "They are changed on the company’s tab Settings."}
-        form: type[ModelForm[Any]] = super().get_form(request, obj, change, help_texts=told, **words)
-        return form
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        return adding.company(request)
 
-    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        partners = list(Partner.objects.visible_to(request.user)[:2])
-        return {"partner": partners[0].pk} if len(partners) == 1 else {}
-
-    def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
-        self.message_user(request, f"{obj.name} is added. Install its connector here.", messages.SUCCESS)
-        return HttpResponseRedirect(reverse("partner:connectors", args=[_slug_of(request, obj.pk)]))
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        return adding.company_page(request, object_id)
 
     @admin.display(description="in use", ordering="active")
     def licences_in_use(self, company: Any) -> int:
         return int(company.active)
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
-        # A company's partner is fixed when it is created; its Settings show what fewer licences than in use mean.
-        return () if obj is None else ("partner", "licences")
-
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        actor = _login(request)
-        if change:
-            change_company(obj, {"name": obj.name}, actor=actor)
-            return
-        if Can.MANAGE_COMPANIES not in grants_at(actor, obj.partner):
-            raise PermissionDenied
-        obj.pk = create_company(obj.partner, name=obj.name, licences=obj.licences, actor=actor).pk
-
-
-def _slug_of(request: HttpRequest, company_id: int) -> str:
-    return str(Company.objects.visible_to(request.user).values_list("slug", flat=True).get(pk=company_id))
 
 
 def _listed(listed: Any) -> dict[str, Any]:

@@ -26,12 +26,18 @@ _CLASSES: dict[type[forms.Widget], str] = {
 
 
 class PortalForm(forms.Form):
-    """Give every field the stylesheet's class, and tell assistive technology where its error stands."""
+    """Give every field the stylesheet's class, and a sentence of its own where it must be filled in and is not."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for field in self.fields.values():
             field.widget.attrs.setdefault("class", _CLASSES.get(type(field.widget), "input"))
+            if field.error_messages["required"] == forms.Field.default_error_messages["required"]:
+                verb = "Choose" if isinstance(field, forms.ChoiceField) else "Enter"
+                label = str(field.label or "value")
+                # A word that is written with capitals inside, as Client ID is, keeps them.
+                named = label if any(letter.isupper() for letter in label[1:]) else label.lower()
+                field.error_messages["required"] = f"{verb} the {named}."
 
 
 class NewAccountForm(PortalForm):
@@ -93,23 +99,73 @@ class SubscriptionForm(PortalForm):
         return [self._companies[pk] for pk in self.cleaned_data["chosen"]]
 
 
+_LICENCES: dict[str, Any] = {
+    "required": False,
+    "min_value": 0,
+    "max_value": MOST_LICENCES,
+    "label": "Licences",
+    "help_text": "Each Active account uses one. Leave it empty where they are unlimited.",
+    "error_messages": {
+        "invalid": "Enter a whole number, or leave it empty for unlimited licences.",
+        "min_value": "Enter 0 or more, or leave it empty for unlimited licences.",
+        "max_value": f"Enter {MOST_LICENCES:,} or fewer, or leave it empty for unlimited licences.",
+    },
+}
+"""The field of a company's licences, wherever it is typed."""
+
+
+def _in_order(name: str) -> str:
+    return " ".join(name.split())
+
+
+class PartnerForm(PortalForm):
+    """Take a partner's name."""
+
+    name = forms.CharField(max_length=200, label="Name", widget=forms.TextInput(attrs={"autofocus": True}))
+
+    def clean_name(self) -> str:
+        return _in_order(self.cleaned_data["name"])
+
+
+class NewCompanyForm(PortalForm):
+    """Take what a company begins with; its partner is asked for only where there are several to choose from."""
+
+    name = forms.CharField(max_length=200, label="Name", widget=forms.TextInput(attrs={"autofocus": True}))
+    licences = forms.IntegerField(**_LICENCES)
+    partner = forms.ChoiceField(
+        label="Partner",
+        help_text="It looks after the company, and stays its partner for good.",
+        error_messages={
+            "required": "Choose the partner that looks after the company.",
+            "invalid_choice": "Choose a partner whose companies you manage.",
+        },
+    )
+
+    def __init__(self, *args: Any, partners: Sequence[Partner], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._partners = {str(partner.pk): partner for partner in partners}
+        choice = self.fields["partner"]
+        names = [(key, one.name) for key, one in self._partners.items()]
+        if isinstance(choice, forms.ChoiceField):
+            choice.choices = names if len(names) == 1 else [("", "Choose a partner"), *names]
+        if len(names) == 1:
+            choice.widget = forms.HiddenInput()
+            choice.initial = names[0][0]
+
+    def clean_name(self) -> str:
+        return _in_order(self.cleaned_data["name"])
+
+    @property
+    def chosen(self) -> Partner:
+        """Return the partner that was chosen, or the only one there is."""
+        return self._partners[self.cleaned_data["partner"]]
+
+
 class CompanySettingsForm(PortalForm):
     """Take a company's settings; only what differs from what the page showed is changed."""
 
     name = forms.CharField(max_length=200, label="Name", show_hidden_initial=True)
-    licences = forms.IntegerField(
-        required=False,
-        min_value=0,
-        max_value=MOST_LICENCES,
-        label="Licences",
-        show_hidden_initial=True,
-        help_text="Each Active account uses one. Leave it empty where they are unlimited.",
-        error_messages={
-            "invalid": "Enter a whole number, or leave it empty for unlimited licences.",
-            "min_value": "Enter 0 or more, or leave it empty for unlimited licences.",
-            "max_value": f"Enter {MOST_LICENCES:,} or fewer, or leave it empty for unlimited licences.",
-        },
-    )
+    licences = forms.IntegerField(show_hidden_initial=True, **_LICENCES)
     notification_emails = forms.CharField(
         required=False,
         max_length=MOST_ADDRESSES * 256,
@@ -120,10 +176,7 @@ class CompanySettingsForm(PortalForm):
     )
 
     def clean_name(self) -> str:
-        name = " ".join(str(self.cleaned_data["name"]).split())
-        if not name:
-            raise forms.ValidationError("Enter the company’s name.")
-        return name
+        return _in_order(self.cleaned_data["name"])
 
     def clean_notification_emails(self) -> list[str]:
         """Return the addresses, each once; the first line that is none is named."""

@@ -63,11 +63,6 @@ RULES = (
             "access.accounts.filter(status=status)",
             "get_object_or_404(access.of(Connector), pk=pk)",
         ),
-        exempt={
-            "tenants/admin.py: rows = db_field.remote_field.model._default_manager.all()": (
-                "The next line narrows them by visible_to, or to none where the model belongs to no tenant."
-            ),
-        },
     ),
     Rule(
         name="nothing is registered on the stock admin site",

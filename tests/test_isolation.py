@@ -176,9 +176,10 @@ LIST, SETUP = "…/connectors/", "…/connectors/#/setup/"
 OPERATOR_LISTS = partner_portal(200, 403, 403, 403, 403)
 OPERATOR_SEES = partner_portal(200, 403, 403, 403, 404)
 COMPANIES_ADD_FORM = partner_portal(200, 200, 403, 403, 200)
+COMPANIES_NOT_ADDED = partner_portal(LIST, 422, 403, 403, 422)
 # A new company's connector is installed next.
 COMPANIES_ADDED = partner_portal(LIST, LIST, 403, 403, LIST)
-COMPANIES_CHANGED = partner_portal(COMPANIES, COMPANIES, 403, 403, 404)
+COMPANIES_SETTINGS = partner_portal(*["…/settings/"] * 4, 404)
 # Back to the list, with a word about what was done, or that nobody was selected; a viewer's list has no actions.
 CONNECTORS_ACTED_ON = partner_portal(CONNECTORS, CONNECTORS, CONNECTORS, 200, CONNECTORS)
 ACCOUNTS_ENDED = partner_portal(AGAIN, AGAIN, ACCOUNTS, 200, AGAIN)
@@ -307,19 +308,20 @@ EXPECTATIONS: dict[str, Expected] = {
     "admin:password_change_done": Expected(partner_portal(*[FACTORS] * 5), partner_portal(*[FACTORS] * 5)),
     "admin:autocomplete": Expected(STAFF_403, STAFF_405),
     "admin:jsi18n": Expected(STAFF_OK, STAFF_405),
-    "admin:app_list": Expected(STAFF_OK, STAFF_OK),
+    "admin:app_list": Expected(partner_portal(*[COMPANIES] * 5), partner_portal(*[COMPANIES] * 5)),
     "partner/(?P<url>.*)$": Expected(partner_portal(*[404] * 5), partner_portal(*[404] * 5)),
-    **model_pages("tenants.partner", shown=OPERATOR_SEES, listed=OPERATOR_LISTS, posted=OPERATOR_LISTS),
-    "admin:tenants_partner_add": Expected(OPERATOR_LISTS, OPERATOR_LISTS),
-    "admin:tenants_partner_change": Expected(OPERATOR_SEES, OPERATOR_SEES),
+    **model_pages("tenants.partner", shown=OPERATOR_SEES, listed=OPERATOR_LISTS, posted=STAFF_405),
+    # An empty name is no name.
+    "admin:tenants_partner_add": Expected(OPERATOR_LISTS, partner_portal(422, 403, 403, 403, 403)),
+    "admin:tenants_partner_change": Expected(OPERATOR_SEES, partner_portal(422, 403, 403, 403, 404)),
     **model_pages("tenants.company"),
     "admin:tenants_company_add": Expected(
-        # The form comes back: another partner is no choice in it.
         COMPANIES_ADD_FORM,
         COMPANIES_ADDED,
-        post_of_others=COMPANIES_ADD_FORM,
+        # The form comes back: another partner is no choice in it.
+        post_of_others=COMPANIES_NOT_ADDED,
     ),
-    "admin:tenants_company_change": Expected(INSIDE_OK, COMPANIES_CHANGED),
+    "admin:tenants_company_change": Expected(COMPANIES_SETTINGS, COMPANIES_SETTINGS),
     **model_pages("tenants.account"),
     "admin:tenants_account_changelist": Expected(STAFF_OK, ACCOUNTS_ENDED, ACCOUNTS_LEFT_ALONE),
     **model_pages("tenants.group"),

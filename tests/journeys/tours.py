@@ -126,7 +126,6 @@ def partner_portal(scene: Scene, newcomer: Newcomer) -> Iterator[Stop]:
     for name, path in (
         ("home", reverse("admin:index")),
         ("companies", reverse("admin:tenants_company_changelist")),
-        ("company", reverse("admin:tenants_company_change", args=[connector.company_id])),
         ("company-new", reverse("admin:tenants_company_add")),
         ("accounts", reverse("admin:tenants_account_changelist")),
         ("connectors", reverse("admin:connectors_connector_changelist")),

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from tenants.admin import TenantScopedAdmin, site
-from tenants.models import Account, AuditEntry, Company, Partner, StaffMembership, User
+from tenants.models import Account, AuditEntry, StaffMembership, User
 from tenants.roles import Role
 from tenants.roster import Act
 from tenants.states import AccountStatus
@@ -169,65 +169,6 @@ class TestActs:
 
 
 class TestCompanies:
-    def test_of_ones_only_partner_need_not_be_chosen(self, cast: Cast) -> None:
-        page = entering(cast.maren).get("/partner/tenants/company/add/").content.decode()
-        assert f'<option value="{cast.harbour.pk}" selected>' in page
-        assert (
-            f'<option value="{cast.elsewhere.pk}"'
-            in entering(cast.operator).get("/partner/tenants/company/add/").content.decode()
-        )
-
-    def test_are_created_and_changed_through_the_operations(self, cast: Cast) -> None:
-        client = entering(cast.maren)
-        client.post("/partner/tenants/company/add/", {"partner": cast.harbour.pk, "name": "Oakhaven Trust"})
-        company = Company.objects.get(name="Oakhaven Trust")
-        assert (company.partner, company.licences) == (cast.harbour, None)
-        page = client.get(f"/partner/tenants/company/{company.pk}/change/").content.decode()
-        assert "They are changed on the company’s tab Settings." in page
-        client.post(f"/partner/tenants/company/{company.pk}/change/", {"name": "Oakhaven", "licences": "12"})
-        company.refresh_from_db()
-        # Licences are changed where it is shown what fewer than in use mean.
-        assert (company.name, company.licences, company.partner) == ("Oakhaven", None, cast.harbour)
-        actions = AuditEntry.objects.order_by("pk").values_list("action", "actor")
-        assert list(actions) == [("company.created", cast.maren.pk), ("company.changed", cast.maren.pk)]
-
-    def test_keep_their_partner(self, cast: Cast) -> None:
-        entering(cast.operator).post(
-            f"/partner/tenants/company/{cast.sable.pk}/change/",
-            {"name": "Sable Street Brewing", "partner": cast.elsewhere.pk, "licences": "40"},
-        )
-        cast.sable.refresh_from_db()
-        assert cast.sable.partner == cast.harbour
-
-    def test_of_one_name_are_refused_with_a_sentence(self, cast: Cast) -> None:
-        answer = entering(cast.maren).post(
-            f"/partner/tenants/company/{cast.sable.pk}/change/",
-            {"name": "brightwater logistics", "licences": "40"},
-            follow=True,
-        )
-        assert [str(message) for message in answer.context["messages"]] == [
-            "There is one named brightwater logistics already. Use that one, or give another name."
-        ]
-
-    def test_are_created_only_where_the_right_is(self, cast: Cast) -> None:
-        StaffMembership.objects.create(partner=cast.elsewhere, user=cast.maren, role=Role.PARTNER_VIEWER)
-        answer = entering(cast.maren).post(
-            "/partner/tenants/company/add/", {"partner": cast.elsewhere.pk, "name": "Planted"}
-        )
-        assert (answer.status_code, Company.objects.filter(name="Planted").count()) == (403, 0)
-
-    def test_are_changed_only_where_the_right_is(self, cast: Cast) -> None:
-        StaffMembership.objects.create(partner=cast.elsewhere, user=cast.maren, role=Role.PARTNER_VIEWER)
-        client = entering(cast.maren)
-        answers = {}
-        for company in (cast.brightwater, cast.quarrystone):
-            address = f"/partner/tenants/company/{company.pk}/change/"
-            saves = 'name="_save"' in client.get(address).content.decode()
-            answers[company.name] = (saves, client.post(address, {"name": f"{company.name} II"}).status_code)
-        assert answers == {"Brightwater Logistics": (True, 302), "Quarrystone Legal": (False, 403)}
-        names = Company.objects.filter(name__endswith=" II").values_list("name", flat=True)
-        assert list(names) == ["Brightwater Logistics II"]
-
     def test_show_licences_in_use(self, cast: Cast) -> None:
         for status in AccountStatus:
             make_account(cast.sable, status)
@@ -236,17 +177,18 @@ class TestCompanies:
         assert used == {"Brightwater Logistics": 1, "Sable Street Brewing": 2}
 
 
-def test_partners_are_the_operators(cast: Cast) -> None:
-    client = entering(cast.operator)
-    client.post("/partner/tenants/partner/add/", {"name": "Fenwick IT"})
-    partner = Partner.objects.get(name="Fenwick IT")
-    client.post(f"/partner/tenants/partner/{partner.pk}/change/", {"name": "Fenwick Systems"})
-    partner.refresh_from_db()
-    assert partner.name == "Fenwick Systems"
-    assert [entry.action for entry in AuditEntry.objects.order_by("pk")] == ["partner.created", "partner.renamed"]
-    index = entering(cast.maren).get("/partner/").content.decode()
-    assert "/partner/tenants/company/" in index
-    assert "/partner/tenants/partner/" not in index
+@pytest.mark.parametrize(
+    ("old", "page"),
+    [
+        ("/partner/tenants/", "/partner/tenants/company/"),
+        ("/partner/connectors/", "/partner/"),
+        ("/partner/tenants/company/{company}/change/", "/partner/companies/{slug}/settings/"),
+    ],
+)
+def test_an_index_of_models_and_a_companys_plain_form_lead_to_our_pages(cast: Cast, old: str, page: str) -> None:
+    values = {"company": cast.sable.pk, "slug": cast.sable.slug}
+    answer = entering(cast.viewer).get(old.format(**values))
+    assert (answer.status_code, answer.headers["Location"]) == (302, page.format(**values))
 
 
 def test_history_leads_to_the_record(cast: Cast) -> None:

@@ -85,16 +85,6 @@ def test_pages_through_many(cast: Cast) -> None:
     assert names(maren, "?p=2&q=company") == [f"Company {number}" for number in range(50, 60)]
 
 
-def test_a_new_companys_next_step_is_its_connector(cast: Cast) -> None:
-    maren = entering(cast.maren)
-    form = maren.get(f"{LIST}add/").content.decode()
-    assert f'<option value="{cast.harbour.pk}" selected>' in form
-    answer = maren.post(f"{LIST}add/", {"partner": cast.harbour.pk, "name": "Oakhaven", "licences": ""}, follow=True)
-    slug = Company.objects.get(name="Oakhaven").slug
-    assert answer.redirect_chain == [(f"/partner/companies/{slug}/connectors/", 302)]
-    assert "Oakhaven is added. Install its connector here." in answer.content.decode()
-
-
 def test_the_first_of_all(cast: Cast) -> None:
     Company.objects.visible_to(cast.maren).update(partner=cast.elsewhere)
     assert "Add your first company" in entering(cast.maren).get(LIST).content.decode()

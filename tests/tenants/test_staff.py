@@ -149,7 +149,7 @@ def test_who_manages_one_of_two_partners_invites_to_that_one(partner: Partner, m
     [
         ({"email": "nobody"}, "That is not an email address"),
         ({"email": f"{'x' * 260}@x.example"}, "That email address is too long"),
-        ({"name": "   "}, "This field is required"),
+        ({"name": "   "}, "Enter the name."),
         ({"name": "N" * 300}, "at most 200 letters"),
         ({"role": "operator"}, "Select a valid choice"),
         ({"email": "taken@brightwater.example"}, "This address cannot be invited."),
