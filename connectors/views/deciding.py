@@ -123,7 +123,7 @@ class _Asked:
     def nobody(self) -> str:
         """Say that nobody is meant any more."""
         if self.choice.ticked == ():
-            return "Nobody is ticked: tick one or more people first."
+            return "Nobody is selected: select one or more people first."
         return "Nobody of those you chose waits for this decision any more, and nothing was decided."
 
 

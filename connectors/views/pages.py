@@ -95,7 +95,7 @@ def act(request: HttpRequest, place: Place) -> HttpResponse:
     if wanted not in ACTIONS:
         raise Http404
     if not connectors:
-        messages.warning(request, "No connector is ticked: tick one or more first.")
+        messages.warning(request, "No connector is selected: select one or more first.")
         return answer
     if wanted == "synchronise":
         refusals = lifecycle.synchronise(connectors, actor=place.access.user)

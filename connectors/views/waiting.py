@@ -158,7 +158,7 @@ def _crowd(section: Section, numbers: Mapping[tuple[Section, bool, str, str], in
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Hold which people of a section an address means: all, those that fit a word and a kind, or those ticked."""
+    """Hold which people of a section an address means: all, those that fit a word and a kind, or those selected."""
 
     section: Section
     word: str = ""

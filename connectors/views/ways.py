@@ -67,7 +67,7 @@ def _approve(section: Section, kinds: Mapping[ChangeKind, int], freed: int | Non
         tuple(bullets),
         f"{verb} this one…" if number == 1 else f"{verb} these {number:,}…",
         f"{verb} exactly this one" if number == 1 else f"{verb} exactly these {number:,}",
-        f"{verb} those ticked…",
+        f"{verb} those selected…",
         leaving,
     )
 
@@ -85,7 +85,7 @@ def _keep(section: Section, kinds: Mapping[ChangeKind, int], freed: int | None, 
         ("info", "Put them right in Microsoft Entra, and nothing more is needed."),
     )
     these = "Keep this account" if number == 1 else f"Keep these {number:,} accounts"
-    return Way(Act.KEEP, "It was a mistake", bullets, f"{these}…", these, "Keep those ticked…", False)
+    return Way(Act.KEEP, "It was a mistake", bullets, f"{these}…", these, "Keep those selected…", False)
 
 
 def _decline(section: Section, kinds: Mapping[ChangeKind, int], freed: int | None, waiting: int) -> Way:
@@ -101,7 +101,7 @@ def _decline(section: Section, kinds: Mapping[ChangeKind, int], freed: int | Non
         bullets.append(("undo", f"{they} deleted, as long as their owners stay in the group."))
     bullets.append(("info", "Take them out of the sync group in Microsoft Entra, and nothing more is needed."))
     these = "Decline this one" if number + restored == 1 else f"Decline these {number + restored:,}"
-    return Way(Act.DECLINE, "It was a mistake", tuple(bullets), f"{these}…", these, "Decline those ticked…", False)
+    return Way(Act.DECLINE, "It was a mistake", tuple(bullets), f"{these}…", these, "Decline those selected…", False)
 
 
 _WAYS = {Act.APPROVE: _approve, Act.KEEP: _keep, Act.DECLINE: _decline}

@@ -93,7 +93,7 @@ def _act(request: HttpRequest, place: Place, rows: QuerySet[Account]) -> HttpRes
     back = HttpResponseRedirect(request.get_full_path())
     accounts = _selection(request, place, rows)
     if not accounts:
-        messages.warning(request, "Nobody is ticked: tick one or more people first.")
+        messages.warning(request, "Nobody is selected: select one or more people first.")
         return back
     wanted = request.POST.get("act", "")
     if wanted not in list(Act):

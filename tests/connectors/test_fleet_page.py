@@ -89,7 +89,7 @@ def test_another_partners_companies_are_neither_listed_nor_counted(fleet: Fleet)
     operator = fleet.enter(make_operator())
     assert fleet.names(client=operator) == ["Fjordlys Energi", "Quarrystone Legal"]
     assert fleet.names(f"?partner={other.pk}", operator) == ["Quarrystone Legal"]
-    assert "No connector is ticked" in fleet.act("pause", row)
+    assert "No connector is selected" in fleet.act("pause", row)
     assert Connector.objects.filter(paused_at=None).count() == 2
 
 
@@ -216,7 +216,7 @@ def test_the_ticked_ones_are_synchronised_and_paused(fleet: Fleet) -> None:
     assert "Te Awa Health: a run was asked for." in fleet.act("synchronise", two)
     assert OrmQ.objects.count() == 1
     assert AuditEntry.objects.filter(action="connector.paused").count() == 2
-    assert "No connector is ticked" in fleet.act("pause")
+    assert "No connector is selected" in fleet.act("pause")
     assert fleet.client.post("/partner/fleet/actions/", {"action": "explode"}).status_code == 404
 
 

@@ -274,7 +274,7 @@ class TestResuming:
         assert self.paused() == {row.pk}
 
     def test_leaves_out_what_is_not_paused(self, scene: Scene) -> None:
-        assert "None of the ticked connectors is paused." in self.press(scene, *scene.rows)
+        assert "None of the selected connectors is paused." in self.press(scene, *scene.rows)
         assert scene.client.get(f"/partner/fleet/resume/{scene.rows[0].pk}/").status_code == 302
 
     def test_is_not_the_viewers(self, scene: Scene) -> None:

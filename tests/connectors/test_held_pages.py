@@ -339,7 +339,7 @@ def test_creations_and_restorations_are_declined_together(connector: Connector, 
 @pytest.mark.parametrize(
     ("query", "sentence"),
     [
-        ("of=leaving&ticked=1&act=approve", "Nobody is ticked: tick one or more people first."),
+        ("of=leaving&ticked=1&act=approve", "Nobody is selected: select one or more people first."),
         ("of=leaving&act=approve&q=nobody", "Nobody of those you chose waits for this decision any more"),
         ("of=leaving&act=decline", "Choose first what shall happen to whom."),
         ("of=administrators&act=approve", "Choose first what shall happen to whom."),
@@ -435,7 +435,7 @@ def test_who_was_ticked_and_waits_no_more_is_said_at_once(connector: Connector, 
     ids = hold(connector, range(4))
     approve_one(connector)
     place = decide(connector, f"of=leaving&ticked=1&act=approve&p={ids[0]}&p={ids[1]}")
-    assert "1 of those you ticked does not wait for this any more." in maren.reads(place)
+    assert "1 of those you selected does not wait for this any more." in maren.reads(place)
 
 
 def test_a_removed_connector_decides_nothing_and_asks_nothing(connector: Connector, maren: Visitor) -> None:

@@ -133,7 +133,7 @@ def test_synchronize_now_pause_and_resume_for_a_selection(stage: Stage, visitor:
     assert "What the next run would do" in act("resume")
     assert ": paused." in act("pause")
     answer = visitor.post("connectors/actions/", {"action": "pause"})
-    assert "No connector is ticked" in text_of(visitor.client.get(answer.headers["Location"]))
+    assert "No connector is selected" in text_of(visitor.client.get(answer.headers["Location"]))
     assert visitor.post("connectors/actions/", {"action": "explode"}).status_code == 404
 
 

@@ -44,7 +44,7 @@ def fleet(scene: Scene, newcomer: Callable[[], Visitor]) -> Iterator[tuple[str, 
     visitor.reads("Nobody is concerned now.")
     visitor.page.get_by_text("It cannot be seen what it would do").wait_for()
     yield "fleet-rules", visitor
-    visitor.press("Apply to those ticked")
+    visitor.press("Apply to those selected")
     yield "fleet-rules-done", visitor
     held = chosen.get(company__name="Coldwater Marine")
     visitor.open(f"{reverse('admin:fleet-rules-one', args=[held.pk])}?removed=convert&new=nothing")

@@ -71,7 +71,7 @@ def test_one_rule_set_for_several_companies(fleet: Scene, visitor: Newcomer) -> 
     one.page.get_by_text("Nobody is concerned now.").nth(1).wait_for()
     one.look()
     one.page.get_by_role("checkbox", name="Te Awa Health").uncheck()
-    one.press("Apply to those ticked")
+    one.press("Apply to those selected")
     assert one.heading == "2 of 2 took the rule set"
     one.look()
     saved = {name: rules_of(connector_of(name)).actions[Situation.REMOVED].value for name in names}
@@ -89,6 +89,6 @@ def test_a_rule_set_without_script(fleet: Scene, visitor: Newcomer) -> None:
     one.reads("Nobody is concerned now.")
     one.look()
     one.follow("Seen: back to the rule set")
-    one.press("Apply to those ticked")
+    one.press("Apply to those selected")
     assert one.heading == "1 of 1 took the rule set"
     assert rules_of(row).actions[Situation.RETURNED].value == "pending"

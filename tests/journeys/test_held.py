@@ -75,7 +75,7 @@ def test_one_is_approved_and_the_others_are_kept(scene: Scene, visitor: Newcomer
     one.enter_as(scene.user(MAREN), sure=True)
     one.open(reverse("partner:held", args=[connector.company.slug, connector.pk]))
     one.page.get_by_role("checkbox").first.check()
-    one.press("Disable those ticked…")
+    one.press("Disable those selected…")
     one.press("Disable exactly this one")
     scene.work()
     one.reads("1 disabled")

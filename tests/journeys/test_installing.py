@@ -126,6 +126,14 @@ def test_from_install_to_connected(way: Way, scene: Scene, visitor: Newcomer) ->
     page.locator("[data-aloud]", has_text="Microsoft Entra ID: Connected").wait_for(state="attached")
     assert ticked.is_checked()
     assert ticked.evaluate("(box) => box === document.activeElement")
+    # And goes on counting in the list that is new.
+    bar = page.get_by_role("group", name="Actions for the ticked connectors", include_hidden=True)
+    every = page.get_by_role("checkbox", name="Select all")
+    assert (bar.locator("[data-ticked]").inner_text(), every.is_checked()) == ("1 selected", True)
+    every.uncheck()
+    assert (ticked.is_checked(), bar.is_visible()) == (False, False)
+    every.check()
+    assert (ticked.is_checked(), bar.is_visible()) == (True, True)
     look()
     connector.refresh_from_db()
     assert connector.status == ConnectorStatus.CONNECTED

@@ -25,9 +25,13 @@ def test_disabling_several_asks_first(scene: Scene, visitor: Newcomer) -> None:
     one = visitor()
     one.enter_as(scene.user(AMARA))
     one.open(reverse("business:users"))
+    bar = one.page.get_by_role("group", name="Actions for the selection", include_hidden=True)
+    assert bar.is_visible() is False
     for account in chosen:
         one.page.get_by_role("checkbox", name=account.email).check()
-    one.press("Actions for those ticked…")
+    assert bar.locator("[data-ticked]").inner_text() == "2 selected"
+    one.look()
+    one.press("Actions for those selected…")
     assert one.heading == "2 people: what shall happen?"
     one.look()
     one.press("Disable: 2 people")

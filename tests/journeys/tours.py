@@ -203,7 +203,7 @@ def _company_pages(
     visitor.open(at("users"))
     for account in Account.objects.filter(company=connector.company, status="active").order_by("last_name")[:3]:
         visitor.page.get_by_role("checkbox", name=account.email).check()
-    visitor.press("Actions for those ticked…")
+    visitor.press("Actions for those selected…")
     yield f"{prefix}-users-acts", visitor
     visitor.open(at("put-right", _approved_too_quickly(connector).pk))
     yield f"{prefix}-put-right", visitor

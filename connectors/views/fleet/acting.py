@@ -62,7 +62,7 @@ def act(request: HttpRequest) -> HttpResponse:
     back = HttpResponseRedirect(f"{reverse('admin:index')}{f'?{query}' if query else ''}")
     rows = chosen_of(user, _ids(request, user, grants))
     if not rows:
-        messages.warning(request, "No connector is ticked: tick one or more first.")
+        messages.warning(request, "No connector is selected: select one or more first.")
         return back
     require_everywhere(rows, grants, Can.RUN_CONNECTORS)
     if wanted in _ASKS_FIRST:

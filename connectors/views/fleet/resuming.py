@@ -38,7 +38,7 @@ def resume(request: HttpRequest) -> HttpResponse:
     home = HttpResponseRedirect(reverse("admin:index"))
     paused = [row for row in rows if row.live and row.paused_at is not None]
     if not paused:
-        messages.info(request, "None of the ticked connectors is paused.")
+        messages.info(request, "None of the selected connectors is paused.")
         return home
     if len(paused) > AT_ONCE:
         messages.warning(request, too_many(len(paused)))
@@ -68,7 +68,7 @@ def _resume(request: HttpRequest, user: User, paused: Sequence[Connector]) -> Ht
     if resumed:
         messages.success(request, f"{names_of(resumed)}: resumed.")
     if not chosen:
-        messages.warning(request, "No connector is ticked: tick those to resume.")
+        messages.warning(request, "No connector is selected: select those to resume.")
     if unseen:
         sentence = (
             "not resumed, since what the next run would do was not shown, or has changed. Look at it, then resume."

@@ -61,7 +61,7 @@ def rules(request: HttpRequest) -> HttpResponse:
         raise PermissionDenied
     rows = chosen_of(user, ids_of(request.GET.get("connectors", "").split(",")))
     if not rows:
-        messages.warning(request, "No connector is ticked: tick one or more first.")
+        messages.warning(request, "No connector is selected: select one or more first.")
         return HttpResponseRedirect(reverse("admin:index"))
     require_everywhere(rows, grants, Can.RUN_CONNECTORS)
     if len(rows) > AT_ONCE:
@@ -167,7 +167,7 @@ def _apply(
     ticked = ids_of(request.POST.getlist("selected"))
     chosen = [row for row in rows if row.pk in ticked]
     if not chosen:
-        messages.warning(request, "No connector is ticked: tick those that shall take the rule set.")
+        messages.warning(request, "No connector is selected: select those that shall take the rule set.")
         return again
     grants = StaffGrants(user)
     for row in chosen:

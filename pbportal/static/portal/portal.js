@@ -23,25 +23,30 @@ document.addEventListener("keydown", (event) => {
   menu.querySelector("summary").focus();
 });
 
-// A list whose rows are ticked: a box that ticks them all, and how many are.
-for (const form of document.querySelectorAll("form[data-ticks]")) {
+// A list whose rows are selected: a box that selects them all, and how many are; also when the list has renewed itself.
+const counting = new WeakSet();
+
+function count(form) {
+  if (counting.has(form)) return;
+  counting.add(form);
   const boxes = [...form.querySelectorAll("tbody input[type=checkbox][name=selected]")];
   const all = form.querySelector("[data-tick-all]");
   const said = form.querySelector("[data-ticked]");
   const every = form.querySelector("input[name=everything]");
-  const bar = form.querySelector(".bar--stick");
+  const bar = form.querySelector(".bar");
   const tell = () => {
-    const count = boxes.filter((box) => box.checked).length;
+    const number = boxes.filter((box) => box.checked).length;
+    const everything = Boolean(every && every.checked);
     if (all) {
-      all.checked = boxes.length > 0 && count === boxes.length;
-      all.indeterminate = count > 0 && count < boxes.length;
+      all.checked = boxes.length > 0 && number === boxes.length;
+      all.indeterminate = number > 0 && number < boxes.length;
     }
-    // It lies over the list only while there is something to do.
-    if (bar) bar.classList.toggle("bar--stick", count > 0 || Boolean(every && every.checked));
-    if (said) said.textContent = every && every.checked ? "All" : `${count} ${said.dataset.ticked}`;
+    // It is there only while there is something to do.
+    if (bar) bar.classList.toggle("bar--off", number === 0 && !everything);
+    if (said) said.textContent = everything ? "All" : `${number} ${said.dataset.ticked}`;
   };
   if (all) {
-    all.hidden = false;
+    all.hidden = boxes.length === 0;
     all.addEventListener("change", () => {
       for (const box of boxes) box.checked = all.checked;
       tell();
@@ -51,6 +56,9 @@ for (const form of document.querySelectorAll("form[data-ticks]")) {
   window.addEventListener("pageshow", tell);
   tell();
 }
+
+const countAll = () => document.querySelectorAll("form[data-ticks]").forEach(count);
+countAll();
 
 // A part that renews itself keeps what somebody is doing in it, and says aloud what is new.
 const nameOf = (it) =>
@@ -72,10 +80,11 @@ document.addEventListener("htmx:beforeSwap", (event) => {
 
 document.addEventListener("htmx:afterSettle", () => {
   const part = kept && document.getElementById(kept.id);
-  if (!part) return;
+  if (!part) return countAll();
   for (const box of part.querySelectorAll("input[type=checkbox]")) {
     if (kept.ticked.includes(nameOf(box))) box.checked = true;
   }
+  countAll();
   for (const summary of part.querySelectorAll("details > summary")) {
     if (kept.opened.includes(nameOf(summary))) summary.parentElement.open = true;
   }
