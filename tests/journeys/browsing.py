@@ -93,6 +93,22 @@ _SIDEWAYS = """() => [
   document.documentElement.scrollWidth - document.documentElement.clientWidth,
   "axe" in window,
 ]"""
+# In a card, no cell reaches into the next, and no word of ordinary length is cut in two.
+_CRAMPED = """() => [...document.querySelectorAll(".table--cards :is(td, th)")].flatMap((cell) => {
+  if (!cell.checkVisibility() || cell.closest("thead")) return [];
+  const found = cell.scrollWidth > cell.clientWidth + 1 ? [`${cell.innerText} runs over`] : [];
+  const walker = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    if (walker.currentNode.parentElement.closest(".sr, code")) continue;
+    for (const word of walker.currentNode.data.matchAll(/(?<=^|\\s)\\p{L}{2,14}(?=$|\\s)/gu)) {
+      const range = document.createRange();
+      range.setStart(walker.currentNode, word.index);
+      range.setEnd(walker.currentNode, word.index + word[0].length);
+      if (range.getClientRects().length > 1) found.push(`${word[0]} is cut`);
+    }
+  }
+  return found;
+}).slice(0, 3)"""
 
 
 def chromium() -> str | None:
@@ -230,6 +246,9 @@ class Visitor:
         sideways, ready = self.page.evaluate(_SIDEWAYS)
         if sideways:
             yield f"{where}: {sideways} px sideways"
+        if width == NARROW:
+            for cramped in self.page.evaluate(_CRAMPED):
+                yield f"{where}: {cramped}"
         if not self.script or asked is None:
             return
         if not ready:
