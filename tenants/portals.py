@@ -93,15 +93,24 @@ _TABS = (
 """A company's pages in their order: tabs in the partner portal, the navigation in the user portal."""
 
 
+def _tabs_of(access: CompanyAccess) -> list[_Tab]:
+    return [tab for tab in _TABS if tab.right is None or access.may(tab.right)]
+
+
+def business_navigation(access: CompanyAccess, at: str = "") -> list[Entry]:
+    """Return the user portal's navigation; `at` is the page's name, none of them on the pages of one's own sign-in."""
+    place = Place(USER, access)
+    return [Entry(tab.in_business, place.url(tab.name), tab.name == at) for tab in _tabs_of(access)]
+
+
 def _frame(place: Place, at: str, trail: Sequence[Entry]) -> dict[str, Any]:
-    tabs = [tab for tab in _TABS if tab.right is None or place.access.may(tab.right)]
     if place.portal is USER:
-        navigation = [Entry(tab.in_business, place.url(tab.name), tab.name == at) for tab in tabs]
+        navigation = business_navigation(place.access, at)
         above = [entry for entry in navigation if entry.current and trail]
         return {"navigation": navigation, "tabs": [], "crumbs": [*above, *trail]}
     companies = reverse("admin:tenants_company_changelist")
     company = Entry(place.access.company.name, place.url("home") if trail else "")
-    entries = [Entry(tab.in_partner, place.url(tab.name), tab.name == at) for tab in tabs]
+    entries = [Entry(tab.in_partner, place.url(tab.name), tab.name == at) for tab in _tabs_of(place.access)]
     above = [entry for entry in entries if entry.current and trail]
     return {
         "navigation": partner_navigation("companies"),

@@ -8,9 +8,9 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 
-from tenants.access import role_in
-from tenants.models import User
-from tenants.portals import PARTNER, USER, Entry, partner_navigation
+from tenants.access import CompanyAccess, role_in
+from tenants.models import Company, User
+from tenants.portals import PARTNER, USER, Entry, business_navigation, partner_navigation
 from tenants.signin.entering import home_of
 
 OURS = ("account_", "mfa_", "socialaccount_", "microsoft_", "usersessions_", "own_account", "welcome", "signin_")
@@ -41,19 +41,19 @@ def frame(request: HttpRequest) -> dict[str, Any]:
 def frame_of(user: User) -> dict[str, Any]:
     """Return the portal that a login works in, its company, and its navigation."""
     account = getattr(user, "account", None)
+    # Who is waiting, or has left, is told of no company.
+    company = account.company if account is not None and role_in(user, account.company) else None
     return {
         "portal": PARTNER if user.is_staff else USER,
-        # Who is waiting, or has left, is told of no company.
-        "company": account.company if account is not None and role_in(user, account.company) else None,
-        "navigation": partner_navigation("") if user.is_staff else _business(user),
+        "company": company,
+        "navigation": partner_navigation("") if user.is_staff else _business(user, company),
     }
 
 
-def _business(user: User) -> list[Entry]:
-    if home_of(user) == reverse("own_account"):
+def _business(user: User, company: Company | None) -> list[Entry]:
+    if company is None or home_of(user) == reverse("own_account"):
         return []
-    names = (("Users", "users"), ("Groups", "groups"), ("Integrations", "connectors"))
     try:
-        return [Entry(label, reverse(f"business:{name}")) for label, name in names]
+        return business_navigation(CompanyAccess(company, user))
     except NoReverseMatch:
         return []

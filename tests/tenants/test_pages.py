@@ -111,6 +111,24 @@ def test_a_company_user_sees_the_own_account_alone(company: Company) -> None:
     assert client.get("/business/groups/").status_code == 403
 
 
+def test_the_own_sign_in_keeps_the_portals_navigation(company: Company) -> None:
+    told = {}
+    for role in ("admin", "user"):
+        own = make_account(company, role=role, claimed=True)
+        assert own.user is not None
+        client = Client()
+        client.force_login(own.user)
+        for path in ("/account/", "/accounts/2fa/", "/nothing/here/"):
+            entries = client.get(path).context["navigation"]
+            told[role, path] = [(entry.label, entry.url, entry.current) for entry in entries]
+        if role == "admin":
+            entries = client.get("/business/users/").context["navigation"]
+            portal = [(entry.label, entry.url, False) for entry in entries]
+    assert [label for label, _, _ in portal] == ["Users", "Groups", "Integrations", "Activity", "Settings"]
+    paths = ("/account/", "/accounts/2fa/", "/nothing/here/")
+    assert told == {("admin", path): portal for path in paths} | {("user", path): [] for path in paths}
+
+
 def test_the_list_says_groups_and_last_sign_in(company: Company, django_assert_num_queries: Any) -> None:
     ada = make_account(company, claimed=True, first_name="Ada", last_name="Lovelace")
     assert ada.user is not None
