@@ -97,6 +97,9 @@ class ConnectorAdmin(TenantScopedAdmin):
     fieldsets = tuple((title or None, {"fields": names}) for title, names in _sections.items())
     readonly_fields = tuple(name for names in _sections.values() for name in names)
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).prefetch_related("selected_groups")
+
     def get_actions(self, request: HttpRequest) -> dict[str, tuple[Callable[..., Any], str, str] | None]:
         rights = grants_anywhere(request.user)
         return {name: (do, name, label) for name, (do, label) in _ACTIONS.items() if lifecycle.ACTS[name] in rights}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import NamedTuple
 
-from connectors.models import Connector
+from django.db.models import Prefetch, prefetch_related_objects
+
+from connectors.models import Connector, SelectedGroup
 from connectors.states import Attention, ConnectorStatus, CredentialKind
 
 SECRET_WARNING_DAYS = 30
@@ -35,30 +38,43 @@ def days_left(expires_on: date, now: datetime) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """Hold one thing that needs a person, with the sentence that says what to do."""
+    """Hold one thing that needs a person: the attention's label says the cause, the sentence one fact beside it."""
 
     attention: Attention
     sentence: str
 
 
 _FOUND = {
-    Attention.HELD: "Changes wait for a person: approve them, keep the accounts, or decline.",
-    Attention.SYNC_GROUP_MISSING: (
-        "The sync group does not exist in Microsoft Entra any more. Nobody is removed; choose another group."
-    ),
-    Attention.SYNC_GROUP_UNREADABLE: (
-        "The sync group cannot be read completely. Nobody is removed; look at its visibility and its nested groups."
-    ),
-    Attention.SYNC_GROUP_EMPTY: (
-        "Nobody is in the sync group. Nobody is removed; check its members in Microsoft Entra."
-    ),
-    Attention.GROUP_UNREADABLE: "An additional group cannot be read: its mirror stays as it was.",
-    Attention.SKIPPED: "Some people are skipped; the list says why and what would change it.",
-    Attention.SPARED: (
-        "The last active administrators are leaving. They keep their accounts until another administrator is active."
-    ),
-    Attention.LICENCES_SHORT: "Licences are short: people wait as Pending until one is free.",
+    Attention.HELD: "They wait until a person approves them, keeps the accounts or declines.",
+    Attention.SYNC_GROUP_MISSING: "It was {group}. Nobody is removed by that.",
+    Attention.SYNC_GROUP_UNREADABLE: "{group} is hidden, or a group in it is. Nobody is removed by that.",
+    Attention.SYNC_GROUP_EMPTY: "Nobody is removed by that. Look at the members of {group} in Microsoft Entra.",
+    Attention.GROUP_UNREADABLE: "Its mirror stays as it was.",
+    Attention.SKIPPED: "Each line of the last run says why, and what would change it.",
+    Attention.SPARED: "They keep their accounts until another administrator is active.",
+    Attention.LICENCES_SHORT: "People wait as Pending until one is free.",
 }
+"""What is found by runs: one fact each, beside the label, which says the cause."""
+_NAMED = 3
+
+
+def know_groups(connectors: Collection[Connector]) -> None:
+    """Fetch the groups that needs_of names, of all of these connectors in at most one query."""
+    wanted = [connector for connector in connectors if Attention.GROUP_UNREADABLE in connector.attention]
+    unreadable = Prefetch("selected_groups", SelectedGroup.objects.exclude(sentence=""))
+    prefetch_related_objects(wanted, unreadable)
+
+
+def _fact(attention: Attention, connector: Connector) -> str:
+    if attention is Attention.GROUP_UNREADABLE:
+        names = [f"“{group}”" for group in connector.selected_groups.all() if group.sentence]
+        if len(names) == 1:
+            return f"{names[0]}: its mirror stays as it was."
+        if names:
+            shown, more = names[:_NAMED], len(names) - _NAMED
+            last = f"{more} more" if more > 0 else shown.pop()
+            return f"{', '.join(shown)} and {last}: their mirrors stay as they were."
+    return _FOUND[attention].format(group=f"“{connector.sync_group_name or connector.sync_group_id}”")
 
 
 def needs_of(connector: Connector, now: datetime) -> list[Need]:
@@ -67,38 +83,25 @@ def needs_of(connector: Connector, now: datetime) -> list[Need]:
         return []
     needs: list[Need] = []
     if connector.failure == Attention.CREDENTIALS_UNREADABLE:
-        mend = "make a new certificate" if connector.certificate else "enter the secret again"
-        needs.append(
-            Need(
-                Attention.CREDENTIALS_UNREADABLE,
-                f"What it signs in with cannot be opened: {mend} on the tab Azure Auth.",
-            )
-        )
+        mend = "Make a new certificate" if connector.certificate else "Enter the secret again"
+        needs.append(Need(Attention.CREDENTIALS_UNREADABLE, f"{mend} on the tab Azure Auth."))
     elif connector.failure:
         needs.append(Need(Attention.FAILED, connector.failure))
     expiry = _expiry(credential_of(connector), now)
     if expiry is not None and expiry.attention is Attention.SECRET_ENDED:
         needs.append(expiry)
     found = {Attention(code) for code in connector.attention}
-    needs += [Need(attention, sentence) for attention, sentence in _FOUND.items() if attention in found]
+    needs += [Need(attention, _fact(attention, connector)) for attention in _FOUND if attention in found]
     if connector.paused_at is not None:
-        since = f"Paused by {connector.paused_by} since {_clock(connector.paused_at)}"
+        since = f"By {connector.paused_by} since {_clock(connector.paused_at)}"
         until = f" until {_clock(connector.paused_until)}" if connector.paused_until else ""
         reason = f": {connector.pause_reason.rstrip('.')}" if connector.pause_reason else ""
         needs.append(Need(Attention.PAUSED, f"{since}{until}{reason}."))
     if connector.throttled_until is not None and connector.throttled_until > now:
-        needs.append(
-            Need(
-                Attention.THROTTLED, f"Slowed by Microsoft until {_clock(connector.throttled_until)}; it goes on then."
-            )
-        )
+        needs.append(Need(Attention.THROTTLED, f"Until {_clock(connector.throttled_until)}; it goes on then."))
     if connector.unreachable_since is not None:
-        needs.append(
-            Need(
-                Attention.UNREACHABLE,
-                f"Microsoft is unreachable since {_clock(connector.unreachable_since)}; every run tries again.",
-            )
-        )
+        since = _clock(connector.unreachable_since)
+        needs.append(Need(Attention.UNREACHABLE, f"Since {since}; every run tries again."))
     if expiry is not None and expiry.attention is Attention.SECRET_EXPIRES:
         needs.append(expiry)
     return needs

@@ -29,7 +29,9 @@ def connector_shape(connector: Connector, needs: Sequence[Need], *, groups: int)
         "status_label": ConnectorStatus(connector.status).label,
         "status_since": iso(connector.status_since),
         "status_sentence": connector.status_sentence,
-        "attention": [{"code": str(need.attention), "sentence": need.sentence} for need in needs],
+        "attention": [
+            {"code": str(need.attention), "what": need.attention.label, "sentence": need.sentence} for need in needs
+        ],
         "paused": connector.paused_at is not None,
         "paused_until": iso(connector.paused_until),
         "sync_group": {"id": connector.sync_group_id, "name": connector.sync_group_name},

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from connectors import schedule
-from connectors.attention import Need, needs_of
+from connectors.attention import Need, know_groups, needs_of
 from connectors.models import Connector, SyncRun
 from connectors.states import Attention, ConnectorStatus, RunState
 from connectors.sync import told
@@ -55,6 +55,7 @@ class Shown:
 
 def show(connectors: Collection[Connector], now: datetime) -> list[Shown]:
     """Return connectors as pages show them, with one query for all their next runs."""
+    know_groups(connectors)
     upcoming = schedule.next_runs([connector.pk for connector in connectors])
     return [
         Shown(

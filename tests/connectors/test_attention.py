@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
-from connectors.attention import Credential, Need, credential_of, days_left, needs_of
-from connectors.models import Connector
+from connectors.attention import Credential, Need, credential_of, days_left, know_groups, needs_of
+from connectors.models import Connector, SelectedGroup
 from connectors.states import Attention, ConnectorStatus, CredentialKind
+from tests.connectors.fleet_scene import make_connector
+from tests.world import make_company, make_partner
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
@@ -109,14 +111,80 @@ def test_what_is_over_comes_before_what_is_held_and_what_ends_soon_after_it() ->
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
-        ({}, "Paused by Maren since 09:42 UTC on 23 Nov 2026."),
-        ({"pause_reason": "The tenant moves."}, "Paused by Maren since 09:42 UTC on 23 Nov 2026: The tenant moves."),
+        ({}, "By Maren since 09:42 UTC on 23 Nov 2026."),
+        ({"pause_reason": "The tenant moves."}, "By Maren since 09:42 UTC on 23 Nov 2026: The tenant moves."),
         (
             {"paused_until": datetime(2026, 11, 30, 9, 0, tzinfo=timezone(timedelta(hours=1))), "pause_reason": "Move"},
-            "Paused by Maren since 09:42 UTC on 23 Nov 2026 until 08:00 UTC on 30 Nov 2026: Move.",
+            "By Maren since 09:42 UTC on 23 Nov 2026 until 08:00 UTC on 30 Nov 2026: Move.",
         ),
     ],
 )
 def test_a_pause_says_who_since_when_until_when_and_why(fields: dict[str, Any], sentence: str) -> None:
     paused = needs(paused_at=datetime(2026, 11, 23, 9, 42, tzinfo=UTC), paused_by="Maren", **fields)
     assert paused == [Need(Attention.PAUSED, sentence)]
+
+
+EVERYTHING: dict[str, Any] = {
+    "failure": "A page of the group did not arrive.",
+    "attention": [str(one) for one in Attention],
+    "sync_group_name": "Everybody",
+    "paused_at": NOON,
+    "paused_by": "Maren",
+    "throttled_until": NOON + timedelta(minutes=10),
+    "unreachable_since": NOON,
+    "secret_expires_on": date(2026, 11, 30),
+}
+
+
+@pytest.mark.django_db
+def test_a_sentence_says_what_its_label_does_not() -> None:
+    # Both are shown side by side, as the cause and one fact.
+    told = {need.attention: need for need in needs_of(_saved(**EVERYTHING), NOON)}
+    broken = needs(failure=Attention.CREDENTIALS_UNREADABLE)[0]
+    ended = needs(secret_expires_on=date(2026, 11, 1))[0]
+    told |= {need.attention: need for need in (broken, ended)}
+    assert set(told) == set(Attention)
+    repeating = [need.sentence for need in told.values() if need.attention.label.lower() in need.sentence.lower()]
+    assert repeating == []
+    assert told[Attention.SYNC_GROUP_EMPTY].sentence == (
+        "Nobody is removed by that. Look at the members of “Everybody” in Microsoft Entra."
+    )
+
+
+def _saved(**fields: Any) -> Connector:
+    name = f"Company {Connector.objects.count()}"
+    return make_connector(make_company(make_partner(name), name), **fields)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("names", "sentence"),
+    [
+        ([], "Its mirror stays as it was."),
+        (["Drivers"], "“Drivers”: its mirror stays as it was."),
+        (["Drivers", "Yard"], "“Drivers” and “Yard”: their mirrors stay as they were."),
+        (["Drivers", "Yard", "Dispatch"], "“Drivers”, “Yard” and “Dispatch”: their mirrors stay as they were."),
+        (list("ABCDE"), "“A”, “B”, “C” and 2 more: their mirrors stay as they were."),
+    ],
+)
+def test_groups_that_cannot_be_read_are_named(names: list[str], sentence: str) -> None:
+    row = _saved(attention=[Attention.GROUP_UNREADABLE])
+    SelectedGroup.objects.create(connector=row, directory_id="fine", name="Fine")
+    for name in names:
+        SelectedGroup.objects.create(connector=row, directory_id=name, name=name, sentence="It is hidden.")
+    assert needs_of(row, NOON) == [Need(Attention.GROUP_UNREADABLE, sentence)]
+
+
+@pytest.mark.django_db
+def test_the_groups_of_many_connectors_cost_one_query(django_assert_num_queries: Any) -> None:
+    rows = [_saved(attention=[Attention.GROUP_UNREADABLE], tenant=f"t{number}.example") for number in range(5)]
+    for row in rows:
+        SelectedGroup.objects.create(connector=row, directory_id="drivers", name="Drivers", sentence="It is hidden.")
+    for many in (rows[:1], rows):
+        found = list(Connector.objects.filter(pk__in=[row.pk for row in many]))
+        with django_assert_num_queries(1):
+            know_groups(found)
+            told = [need.sentence for row in found for need in needs_of(row, NOON)]
+        assert told == ["“Drivers”: its mirror stays as it was."] * len(many)
+    with django_assert_num_queries(0):
+        know_groups([connector(), connector(attention=["held"])])

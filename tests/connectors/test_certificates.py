@@ -344,7 +344,7 @@ def test_a_key_that_no_longer_opens_is_told_with_what_to_do(stage: Stage) -> Non
     forget_tokens()
     stage.run()
     assert [need.sentence for need in needs_of(stage.refreshed(), timezone.now())] == [
-        "What it signs in with cannot be opened: make a new certificate on the tab Azure Auth."
+        "Make a new certificate on the tab Azure Auth."
     ]
 
 

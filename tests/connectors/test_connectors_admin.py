@@ -70,7 +70,7 @@ def test_a_connectors_page_shows_its_state_and_no_secret(stage: Stage) -> None:
     page = text(as_(make_operator()), "admin:connectors_connector_change", stage.connector.pk)
     shown = [
         "Connected",
-        "Paused. Paused by ops since",
+        "Paused. By ops since",
         "Migration.",
         stage.tenant.id,
         "Password Boss Users",

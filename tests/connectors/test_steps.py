@@ -33,6 +33,10 @@ def notices(stage: Stage, role: Role) -> dict[str, str]:
     client.force_login(make_staff(stage.company.partner, role))
     before = f"/partner/companies/{stage.company.slug}/"
     page = client.get(f"{before}connectors/{stage.connector.pk}/").content.decode()
+    several = re.search(r'<ul class="notice__list">.*?</ul>', page, re.DOTALL)
+    if several:
+        lines = re.findall(r"<li><b>([^<]+)\.</b>[^<]*(?:<a href=\"([^\"]*)\">)?", several[0])
+        return {title: url.removeprefix(before) for title, url in lines}
     found = {}
     for part in page.split('<p class="notice__title">')[1:]:
         title, _, rest = part.partition("</p>")
@@ -69,6 +73,23 @@ def test_each_need_leads_to_where_it_is_mended(stage: Stage) -> None:
     # A viewer is not led to where only others may go.
     assert notices(stage, Role.PARTNER_VIEWER) == {
         title: "" if "/setup/" in url else url for title, url in everything.items()
+    }
+
+
+def test_several_needs_are_one_notice_and_a_single_one_has_its_button(stage: Stage) -> None:
+    client = Client()
+    client.force_login(make_staff(stage.company.partner))
+    address = f"/partner/companies/{stage.company.slug}/connectors/{stage.connector.pk}/"
+    told = {}
+    for attention in ([], [Attention.SPARED], [Attention.SPARED, Attention.SKIPPED, Attention.LICENCES_SHORT]):
+        Connector.objects.filter(pk=stage.connector.pk).update(attention=attention)
+        page = client.get(address).content.decode()
+        titles = re.findall(r'<p class="notice__title">([^<]+)</p>', page)
+        told[len(attention)] = (titles, page.count('class="notice__do"'), page.count("<li><b>"))
+    assert told == {
+        0: ([], 0, 0),
+        1: (["The last administrators are leaving"], 1, 0),
+        3: (["3 things need a person"], 0, 3),
     }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.utils import timezone
 
-from connectors.attention import needs_of
+from connectors.attention import know_groups, needs_of
 from connectors.management.console import ConsoleCommand, Failed, add_json
 from connectors.management.shapes import connector_lines, connector_shape
 from connectors.models import Connector, SelectedGroup
@@ -38,7 +38,9 @@ class Command(ConsoleCommand):
             rows = rows.exclude(status=ConnectorStatus.REMOVED)
         groups = Counter(SelectedGroup.objects.values_list("connector_id", flat=True).iterator())
         now = timezone.now()
-        told = [(row, needs_of(row, now)) for row in rows.iterator()]
+        found = list(rows)
+        know_groups(found)
+        told = [(row, needs_of(row, now)) for row in found]
         if options["attention"]:
             told = [(row, needs) for row, needs in told if needs or row.status == ConnectorStatus.UNAUTHORIZED]
         self.tell(

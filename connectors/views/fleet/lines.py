@@ -12,7 +12,7 @@ from django.db.models import Count, Max
 from django.http import QueryDict
 from django.urls import reverse
 
-from connectors.attention import Need, credential_of, days_left, needs_of
+from connectors.attention import Need, credential_of, days_left, know_groups, needs_of
 from connectors.fleet import FIGURES, Concern, Facts, Group, concern_of, counts_in
 from connectors.models import AccountLink, Connector, PersonMark
 from connectors.states import Attention, ConnectorStatus, MarkKind
@@ -92,6 +92,7 @@ def lines_of(user: User, now: datetime, *, removed: bool = False) -> list[Line]:
         without = Company.objects.visible_to(user).select_related("partner")
         without = without.exclude(pk__in=living.order_by().values("company"))
         companies = list(without.annotate(removed=Max("connectors__removed_at")))
+    know_groups(connectors)
     lines = [counted.line(one.company, one, now) for one in connectors]
     lines += [counted.line(one, None, now, removed_at=one.removed) for one in companies]
     return sorted(lines, key=lambda line: (line.concern, line.company.name.casefold(), line.company.pk))
@@ -240,18 +241,17 @@ def said_of(line: Line, grants: StaffGrants) -> Said:
         _tone(concern),
         ICONS.get(first.attention, "warning"),
         what,
-        first_sentence(first.sentence, after=first.attention.label),
+        first_sentence(first.sentence),
         step,
         url,
         tuple(need.attention.label for need in rest),
     )
 
 
-def first_sentence(text: str, *, after: str = "") -> str:
-    """Return the first sentence of a text, which says what is the matter; `after` is one that was said already."""
-    sentences = [one.strip().rstrip(".") for one in text.split(". ") if one.strip()]
-    left = [one for one in sentences if one != after] or sentences
-    return f"{left[0]}." if left else ""
+def first_sentence(text: str) -> str:
+    """Return the first sentence of a text, which says what is the matter."""
+    first = text.split(". ")[0].strip().rstrip(".")
+    return f"{first}." if first else ""
 
 
 _BAD = {Concern.CREDENTIALS_UNREADABLE, Concern.SECRET_ENDED, Concern.FAILED}
