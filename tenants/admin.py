@@ -41,7 +41,7 @@ from tenants.roles import Can
 from tenants.roster import ACTS, Act, Refused, perform
 from tenants.signin.again import FORM_SECONDS, again_url, keep_choice, recently_confirmed
 from tenants.states import AccountStatus
-from tenants.views import activity, adding, staff
+from tenants.views import activity, adding, finding, staff
 
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Any]
@@ -371,6 +371,7 @@ class AuditEntryAdmin(RecordAdmin):
         return "; ".join(details_of(entry)) or "–"
 
 
+site.add_page("find/", finding.find, "find")
 site.add_page("activity.csv", activity.partner_csv, "activity-csv")
 site.add_page("staff/invite/", staff.invite, "staff-invite")
 site.add_page("staff/<int:membership_id>/", staff.member, "staff-member")

@@ -332,6 +332,7 @@ EXPECTATIONS: dict[str, Expected] = {
         partner_portal(200, 200, 403, 403, 404), partner_portal(THE_STAFF, THE_STAFF, 403, 403, 404)
     ),
     **model_pages("tenants.auditentry", posted=STAFF_405),
+    "admin:find": Expected(STAFF_OK, STAFF_405),
     "admin:activity-csv": Expected(STAFF_OK, STAFF_405),
     **model_pages("connectors.connector", posted=CONNECTORS_ACTED_ON),
     **model_pages("connectors.syncrun"),
@@ -669,3 +670,19 @@ def test_a_filter_finds_nobody_of_another_tenant(model: str, query: str, scene: 
         )
         told[visitor] = "zephyrin" in page.content.decode().lower()
     assert told == {"operator": True, "administrator": False}
+
+
+@pytest.mark.parametrize("text", ["ltd", "x.example"])
+def test_the_search_over_all_companies_finds_nobody_of_another_tenant(text: str, scene: Scene) -> None:
+    leaked, found = {}, {}
+    for visitor in ("operator", "administrator", "technician", "viewer", "other partner"):
+        page = _client(scene, visitor).get(f"{reverse('admin:find')}?q={text}").content.decode().lower()
+        leaked[visitor] = [word for word in scene.forbidden(visitor) if word.lower() in page]
+        words = (tenant.outer.lower() for tenant in scene.tenants.values())
+        found[visitor] = [word for word in words if f"{word} ltd" in page]
+    assert {visitor: words for visitor, words in leaked.items() if words} == {}
+    own = ["quillfeather", "marrowby"]
+    assert found == dict.fromkeys(found, own) | {
+        "operator": [*own, "zephyrine"],
+        "other partner": ["zephyrine"],
+    }

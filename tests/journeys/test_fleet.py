@@ -47,7 +47,7 @@ def test_from_the_fleet_to_a_company_and_its_connector(fleet: Scene, visitor: Ne
     one.follow("Connectors")
     assert one.heading == "Connectors"
     one.follow("Companies")
-    one.page.get_by_label("Company").fill("coldwater")
+    one.page.get_by_label("Company", exact=True).fill("coldwater")
     one.press("Search")
     one.follow("Coldwater Marine")
     assert one.heading == "Connectors"

@@ -93,9 +93,9 @@ def test_from_install_to_connected(way: Way, scene: Scene, visitor: Newcomer) ->
 
     # Groups: searched as one types, the green button, an additional one.
     one.follow("Next")
-    page.get_by_role("searchbox").press_sequentially("brew")
+    page.get_by_role("main").get_by_role("searchbox").press_sequentially("brew")
     one.reads("1 group matches “brew”")
-    page.get_by_role("searchbox").fill("")
+    page.get_by_role("main").get_by_role("searchbox").fill("")
     one.press("Use as sync group", of=people.SYNC_GROUP)
     one.press("Select", of="Brewers")
     look()
@@ -207,7 +207,7 @@ def test_without_script(scene: Scene, visitor: Newcomer) -> None:
     one.press("Verify Connection")
     one.reads("Connection Verified")
     one.follow("Next")
-    one.page.get_by_role("searchbox").fill("password")
+    one.page.get_by_role("main").get_by_role("searchbox").fill("password")
     one.press("Search")
     one.press("Use as sync group", of=people.SYNC_GROUP)
     one.follow("Next")

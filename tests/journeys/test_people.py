@@ -41,6 +41,23 @@ def test_disabling_several_asks_first(scene: Scene, visitor: Newcomer) -> None:
     assert set(named.values_list("status", flat=True)) == {AccountStatus.DISABLED}
 
 
+def test_from_an_email_to_why_without_script(scene: Scene, visitor: Newcomer) -> None:
+    world.make_account(scene.company(SABLE), first_name="Ada", last_name="Zimmer", email="ada@zimmer.example")
+    one = visitor(script=False)
+    one.enter_as(scene.user(MAREN))
+    one.open(reverse("admin:index"))
+    one.page.get_by_role("banner").get_by_label("Find a company or person").fill("ada@zimmer")
+    one.strike("Enter")
+    assert one.heading == "Find a company or person"
+    one.look()
+    one.follow("Why? Ada Zimmer")
+    assert reverse("partner:why", args=[scene.company(SABLE).slug]) in one.page.url
+    one.page.set_viewport_size({"width": 390, "height": 800})
+    with one.page.expect_navigation():
+        one.page.get_by_role("banner").get_by_role("link", name="Find a company or person").click()
+    assert one.heading == "Find a company or person"
+
+
 def test_signing_in_with_a_password(scene: Scene, visitor: Newcomer) -> None:
     one = visitor()
     one.open(reverse("admin:tenants_company_changelist"))

@@ -132,6 +132,8 @@ def partner_portal(scene: Scene, newcomer: Newcomer) -> Iterator[Stop]:
         ("connector", reverse("admin:connectors_connector_change", args=[connector.pk])),
         ("runs", reverse("admin:connectors_syncrun_changelist")),
         ("run", reverse("admin:connectors_syncrun_change", args=[run.pk])),
+        ("find", f"{reverse('admin:find')}?q=br"),
+        ("find-nothing", f"{reverse('admin:find')}?q=q"),
         ("staff", reverse("admin:tenants_staffmembership_changelist")),
         ("staff-invite", reverse("admin:staff-invite")),
         ("staff-member", reverse("admin:staff-member", args=[StaffMembership.objects.get(user__email=TOMASZ).pk])),
