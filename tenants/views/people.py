@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Page, Paginator
-from django.db.models import Count, Prefetch, Q, QuerySet
+from django.db.models import Case, Count, F, Prefetch, Q, QuerySet, When
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
@@ -46,10 +48,10 @@ def users(request: HttpRequest, place: Place) -> HttpResponse:
     context = {
         "found": found,
         "filters": chosen,
+        "filtered": any(value for name, value in chosen.items() if name != "sort"),
         "query": _without_page(request),
-        "statuses": [status for status in AccountStatus if status is not AccountStatus.PERSONAL],
-        "managers": list(ManagedBy),
-        "roles": list(AccountRole),
+        "heads": _heads(request, chosen["sort"]),
+        **_choices(place),
         "licences": licences_of(place.access) if place.portal is USER else None,
         "new_url": place.url("new-user"),
         "why_url": place.url("why"),
@@ -60,7 +62,7 @@ def users(request: HttpRequest, place: Place) -> HttpResponse:
 
 def _filtered(place: Place, request: HttpRequest) -> tuple[QuerySet[Account], dict[str, str]]:
     """Return the accounts the address asks for, and what it asks; words it does not know are passed over."""
-    wanted = {name: request.GET.get(name, "").strip() for name in ("q", "status", "by", "role")}
+    wanted = {name: request.GET.get(name, "").strip() for name in ("q", "status", "by", "role", "sort")}
     rows = place.access.accounts.filter(purged_at=None)
     if wanted["status"] in list(AccountStatus):
         rows = rows.filter(status=wanted["status"])
@@ -73,7 +75,71 @@ def _filtered(place: Place, request: HttpRequest) -> tuple[QuerySet[Account], di
         rows = rows.filter(role=wanted["role"])
     for word in wanted["q"].replace("\x00", "").split()[:5]:
         rows = rows.filter(Q(email__icontains=word) | Q(first_name__icontains=word) | Q(last_name__icontains=word))
-    return rows.order_by("last_name", "first_name", "email", "pk"), wanted
+    wanted["sort"] = wanted["sort"] if wanted["sort"] in _SORTS else ""
+    return rows.order_by(*_SORTS[wanted["sort"]]), wanted
+
+
+_NAME = ("last_name", "first_name", "email", "pk")
+_SEEN = F("user__last_login")
+_SORTS: dict[str, tuple[Any, ...]] = {
+    # Whoever waits for a person comes first.
+    "": (Case(When(status=AccountStatus.PENDING, then=0), default=1), *_NAME),
+    "name": _NAME,
+    "-name": tuple(f"-{field}" for field in _NAME),
+    "by": ("managed_by", *_NAME),
+    "-by": ("-managed_by", *_NAME),
+    "-seen": (_SEEN.desc(nulls_last=True), *_NAME),
+    "seen": (_SEEN.asc(nulls_first=True), *_NAME),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Hold the head of a column that sorts: where it leads, and how it is sorted now, '' where it is not."""
+
+    label: str
+    url: str
+    sorted: str
+
+
+def _heads(request: HttpRequest, now: str) -> dict[str, Head]:
+    """Return the heads by their columns; one that sorts already leads to the other direction."""
+
+    def head(label: str, first: str, second: str) -> Head:
+        words = request.GET.copy()
+        words.pop("page", None)
+        words["sort"] = second if now == first else first
+        direction = ("descending" if now.startswith("-") else "ascending") if now in (first, second) else ""
+        return Head(label, f"?{words.urlencode()}", direction)
+
+    return {
+        "name": head("Name", "name", "-name"),
+        "status": head("Status", "", ""),
+        "by": head("Managed By", "by", "-by"),
+        "seen": head("Last sign-in", "-seen", "seen"),
+    }
+
+
+def _choices(place: Place) -> dict[str, Any]:
+    """Return what the list is filtered by, each with how many there are, counted in one query."""
+    kinds = place.access.accounts.order_by().values_list("status", "managed_by", "role").annotate(Count("pk"))
+    numbers: Counter[tuple[str, str]] = Counter()
+    for status, manager, role, number in kinds:
+        numbers["status", status] += number
+        if status != AccountStatus.DELETED:
+            numbers["by", manager] += number
+            numbers["role", role] += number
+            numbers["all", ""] += number
+
+    def choice(name: str, value: Any) -> dict[str, str]:
+        return {"value": value, "label": f"{value.label} ({numbers[name, value]:,})"}
+
+    return {
+        "everybody": f"All but deleted ({numbers['all', '']:,})",
+        "statuses": [choice("status", one) for one in AccountStatus if one is not AccountStatus.PERSONAL],
+        "managers": [choice("by", one) for one in ManagedBy],
+        "roles": [choice("role", one) for one in AccountRole],
+    }
 
 
 def _with_their_groups(place: Place, rows: QuerySet[Account]) -> QuerySet[Account]:

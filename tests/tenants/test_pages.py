@@ -62,6 +62,66 @@ def test_users_are_searched_and_filtered(company: Company) -> None:
     }
 
 
+def test_who_waits_for_somebody_comes_first_and_heads_sort(company: Company) -> None:
+    make_account(company, first_name="Ada", last_name="Abel", claimed=True)
+    make_account(company, AccountStatus.DISABLED, first_name="Bo", last_name="Berg", managed_by=ManagedBy.AZURE_AD)
+    make_account(company, AccountStatus.PENDING, first_name="Cy", last_name="Zeta", managed_by=ManagedBy.AZURE_AD)
+    seen = Account.objects.get(last_name="Abel").user
+    assert seen is not None
+    seen.last_login = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
+    seen.save()
+    client = visitor(company)
+
+    def listed(query: str) -> list[str]:
+        return [account.last_name for account in client.get(at(company, f"users/{query}")).context["found"]]
+
+    waits_first = ["Zeta", "Abel", "Berg"]
+    orders = {
+        query: listed(f"?sort={query}") for query in ("", "made-up", "name", "-name", "by", "-by", "-seen", "seen")
+    }
+    assert orders == {
+        "": waits_first,
+        "made-up": waits_first,
+        "name": ["Abel", "Berg", "Zeta"],
+        "-name": ["Zeta", "Berg", "Abel"],
+        "by": ["Berg", "Zeta", "Abel"],
+        "-by": ["Abel", "Berg", "Zeta"],
+        "-seen": ["Abel", "Berg", "Zeta"],
+        "seen": ["Berg", "Zeta", "Abel"],
+    }
+    page = client.get(at(company, "users/?q=e&sort=name&page=1")).content.decode()
+    assert re.findall(r'<th scope="col"(?: aria-sort="(\w+)")?><a href="([^"]+)">', page) == [
+        ("ascending", "?q=e&amp;sort=-name"),
+        ("", "?q=e&amp;sort="),
+        ("", "?q=e&amp;sort=by"),
+        ("", "?q=e&amp;sort=-seen"),
+    ]
+    assert '<input type="hidden" name="sort" value="name">' in page
+    default = client.get(at(company, "users/")).content.decode()
+    assert re.findall(r'aria-sort="(\w+)"><a href="[^"]*">(\w+)', default) == [("ascending", "Status")]
+
+
+def test_the_filters_say_how_many_there_are(company: Company, django_assert_num_queries: Any) -> None:
+    client = visitor(company)
+    make_account(company, role=AccountRole.ADMIN)
+    make_account(company, AccountStatus.PENDING, managed_by=ManagedBy.AZURE_AD)
+    make_account(company, AccountStatus.DELETED, managed_by=ManagedBy.AZURE_AD)
+    make_account(make_company(name="Elsewhere"))
+    page = client.get(at(company, "users/?q=nobody")).content.decode()
+    assert re.findall(r"<option[^>]*>([^<]+)</option>", page) == [
+        *("All but deleted (2)", "Active (1)", "Pending approval (1)", "Disabled (0)", "Deleted (1)"),
+        *("Either", "PB (1)", "Azure AD (1)", "Either", "User (1)", "Administrator (1)"),
+    ]
+    costs = []
+    for number in (1, 30):
+        for _ in range(number):
+            make_account(company, AccountStatus.DISABLED)
+        with CaptureQueriesContext(connection) as queries:
+            client.get(at(company, "users/"))
+        costs.append(len(queries))
+    assert costs[0] == costs[1]
+
+
 def test_an_account_is_made_by_hand_and_an_administrators_only_by_who_may(company: Company) -> None:
     typed = {"first_name": "Ada", "last_name": "Lovelace", "email": "ada@brightwater.example", "role": "user"}
     technician = visitor(company, Role.PARTNER_TECHNICIAN)
