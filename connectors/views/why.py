@@ -22,6 +22,7 @@ from pbportal.sealed import Unreadable
 from tenants.models import Account, TenantQuerySet
 from tenants.portals import Place, place_page
 from tenants.roles import Can
+from tenants.roster import ACTS, Act, acts_that_apply
 
 LISTED = 20
 """So many people are offered to choose from; who means somebody else types more."""
@@ -52,6 +53,15 @@ class Candidate:
         if self.connector is not None:
             words["of"] = self.connector.pk
         return urlencode(words)
+
+
+@dataclass(frozen=True, slots=True)
+class Resend:
+    """Hold the button that sends an invitation again: where it is posted, for which account, as which act."""
+
+    url: str
+    account: int
+    act: Act
 
 
 @never_cache
@@ -239,6 +249,7 @@ def _shown(place: Place, one: Candidate, facts: Facts) -> dict[str, Any]:
         "read_at": timezone.now() if facts.memory is None else None,
         "again_query": f"{query}&now=1",
         "doors": _doors(place, one, answer),
+        "resend": _resend(place, one) if Door.RESEND in answer.doors else None,
         "facts": [
             (fact, _address(place, one, fact.door), place.url("run", run_id=fact.run) if fact.run else "")
             for fact in answer.facts
@@ -263,8 +274,16 @@ _LABELS = {
 
 def _doors(place: Place, one: Candidate, answer: Answer) -> list[tuple[str, str]]:
     """Return label and address of the pages on which the one thing is done, as far as the visitor may."""
-    found = [(_LABELS[door], _address(place, one, door)) for door in answer.doors]
+    found = [(_LABELS[door], _address(place, one, door)) for door in answer.doors if door in _LABELS]
     return [(label, url) for label, url in found if url]
+
+
+def _resend(place: Place, one: Candidate) -> Resend | None:
+    """Return how the invitation is sent again, None where the visitor may not, or there is nothing to send."""
+    account, act = one.account, Act.RESEND_INVITATION
+    if account is None or not place.access.may(ACTS[act]) or act not in acts_that_apply([account], timezone.now()):
+        return None
+    return Resend(f"{place.url('users')}?{urlencode({'q': account.email})}", account.pk, act)
 
 
 _STEPS = {
@@ -279,7 +298,7 @@ _STEPS = {
 def _address(place: Place, one: Candidate, door: Door | None) -> str:
     """Return where a door leads, '' where the visitor may not go or there is nothing."""
     row, may = one.connector, place.access.may
-    if door is None or door is Door.RUN:
+    if door in (None, Door.RUN, Door.RESEND):
         return ""
     if door in _STEPS:
         return place.url(_STEPS[door], connector_id=row.pk) if row and row.live and may(Can.RUN_CONNECTORS) else ""

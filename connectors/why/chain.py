@@ -321,14 +321,20 @@ def _account(facts: Facts) -> Fact:
     if account.status is AccountStatus.DELETED and facts.restorable_until is not None:
         parts.append(f"restorable until {day(facts.restorable_until)}")
     if account.status in (AccountStatus.ACTIVE, AccountStatus.PENDING):
-        parts.append("its owner has signed in" if account.claimed else "its owner has not accepted the invitation yet")
+        parts.append(
+            "its owner has accepted the invitation"
+            if account.claimed
+            else "its owner has not accepted the invitation yet"
+        )
     return Fact("Account today", f"{', '.join(parts)}.", "user", "fact", aside=account.email, status=account.status)
 
 
 def _last(facts: Facts) -> Fact | None:
     if facts.last is None:
         return None
-    return Fact("Last change", facts.last.sentence, "clock", "fact", at=facts.last.at, run=facts.last.run)
+    # What was recorded as a reason may begin in lower case; here it is a sentence.
+    sentences = (one[:1].upper() + one[1:] for one in facts.last.sentence.split(". "))
+    return Fact("Last change", ". ".join(sentences), "clock", "fact", at=facts.last.at, run=facts.last.run)
 
 
 _STEPS: tuple[tuple[str, Callable[[Facts], Fact | None]], ...] = (

@@ -7,7 +7,7 @@ from connectors.plan import AccountFacts, Skipped
 from connectors.states import Action, Situation, SkipReason
 from connectors.why.skips import REASONS
 from connectors.why.values import Door, Facts, Memory, day, quoted
-from connectors.why.ways import NEXT_RUN, Verdict, licence, setting, soon, way_back
+from connectors.why.ways import NEEDED, NEXT_RUN, Verdict, licence, setting, soon, way_back
 from tenants.states import AccountStatus, Hand, ManagedBy, PendingReason
 
 
@@ -116,6 +116,7 @@ def _unmanaged(facts: Facts, account: AccountFacts) -> Verdict:
             (Door.ACCOUNT,),
         )
     who = facts.name if facts.person is not None else "somebody with this address"
+    waits = account.status is AccountStatus.ACTIVE and not account.claimed
     return Verdict(
         "group" if facts.person is not None else "directory",
         "ok",
@@ -123,7 +124,7 @@ def _unmanaged(facts: Facts, account: AccountFacts) -> Verdict:
         sentence,
         f"{who} in {quoted(facts.group_name)}.",
         "Then it becomes managed by Azure AD. Until then no sync changes it.",
-        (Door.ACCOUNT,),
+        (Door.ACCOUNT, Door.RESEND) if waits else (Door.ACCOUNT,),
     )
 
 
@@ -144,15 +145,21 @@ def _managed(facts: Facts, account: AccountFacts) -> Verdict:
     if account.status is AccountStatus.DISABLED:
         return _disabled(facts, account)
     if not facts.holding:
-        return Verdict(
-            "",
-            "ok",
-            "check-circle",
-            f"{name} has an active account, and everything is as it should be.",
-            f"{name} out of {quoted(facts.group_name)}, or disabled in Entra.",
-            "Then the rules decide.",
-        )
+        return _well(facts, account)
     return Verdict("rule", "ok", "check-circle", f"{name} keeps the account.", "another rule.", "", (Door.RULES,))
+
+
+def _well(facts: Facts, account: AccountFacts) -> Verdict:
+    """Return the outcome of an active account in its place: all that may be missing is its owner."""
+    name = facts.name
+    until = f"It stays so until {name} is out of {quoted(facts.group_name)}, or disabled in Entra."
+    if account.claimed:
+        well = f"{name} has an active account, and everything is as it should be."
+        return Verdict("", "ok", "check-circle", well, "nothing.", until, label=NEEDED)
+    waits = f"{name} has an active account, and has not accepted the invitation yet."
+    # While the directory reports another address, no one-time link goes to the old one.
+    moved = facts.address and facts.address != account.email.lower()
+    return Verdict("", "ok", "mail", waits, f"{name}, who accepts it.", until, () if moved else (Door.RESEND,), NEEDED)
 
 
 def _disabled(facts: Facts, account: AccountFacts) -> Verdict:

@@ -24,6 +24,7 @@ class Door(StrEnum):
     HELD = "held"
     PREVIEW = "preview"
     ACCOUNT = "account"
+    RESEND = "resend"
     FREE_LICENCES = "free_licences"
     BUY_LICENCES = "buy_licences"
     CONNECTOR = "connector"

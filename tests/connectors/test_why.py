@@ -120,7 +120,8 @@ CELLS: dict[str, Callable[[], Answer]] = {
     "nobody, by hand": lambda: why(
         reading([BOB]), account(1, "ada", **BY_HAND), who="nobody", own=account(1, "ada", **BY_HAND)
     ),
-    "here": lambda: why(reading([ADA]), HERS),
+    "here": lambda: why(reading([ADA]), account(1, "ada", claimed=True)),
+    "here, not accepted": lambda: why(reading([ADA]), HERS),
     "here, with another address": lambda: why(reading([person("ada", mail="ada.b@firm.example")]), HERS),
     "here, of another connector": lambda: why(reading([ADA]), account(1, "ada", link=None, linked_elsewhere=True)),
     "here, outside, of another connector": lambda: why(
@@ -331,12 +332,17 @@ EXPECTED: dict[str, tuple[str, str, str]] = {
     ),
     "here": (
         "Ada Test has an active account, and everything is as it should be.",
-        "Ada Test out of “Sync”, or disabled in Entra.",
+        "nothing.",
+        "",
+    ),
+    "here, not accepted": (
+        "Ada Test has an active account, and has not accepted the invitation yet.",
+        "Ada Test, who accepts it.",
         "",
     ),
     "here, with another address": (
-        "Ada Test has an active account, and everything is as it should be.",
-        "Ada Test out of “Sync”, or disabled in Entra.",
+        "Ada Test has an active account, and has not accepted the invitation yet.",
+        "Ada Test, who accepts it.",
         "",
     ),
     "here, of another connector": (
@@ -712,3 +718,25 @@ def test_a_hold_for_an_empty_group_names_the_group() -> None:
 def test_an_earlier_hold_still_covers_the_person() -> None:
     answer = why(reading([BOB], outside=[ADA]), HERS, marks=[held("ada", "disable")])
     assert answer.doors == (Door.HELD,)
+
+
+def test_who_is_well_is_told_what_would_end_it_and_an_invitation_can_be_sent_again() -> None:
+    until = "It stays so until Ada Test is out of “Sync”, or disabled in Entra."
+    said = {name: CELLS[name]() for name in ("here", "here, not accepted", "here, with another address")}
+    assert {name: (one.thing_label, one.more, one.doors) for name, one in said.items()} == {
+        "here": ("What is still needed", until, ()),
+        "here, not accepted": ("What is still needed", until, (Door.RESEND,)),
+        # No one-time link goes to an address that the directory does not report.
+        "here, with another address": ("What is still needed", until, ()),
+    }
+    assert {name: [fact.text for fact in one.facts if fact.title == "Account today"] for name, one in said.items()} == {
+        "here": ["Managed by Azure AD, its owner has accepted the invitation."],
+        "here, not accepted": ["Managed by Azure AD, its owner has not accepted the invitation yet."],
+        "here, with another address": ["Managed by Azure AD, its owner has not accepted the invitation yet."],
+    }
+
+
+def test_the_last_change_is_told_in_sentences() -> None:
+    last = LastChange("Joined group. an active member of the directory group.", datetime(2026, 11, 23, tzinfo=UTC))
+    [fact] = [one for one in explain(Facts(asked="ada", last=last)).facts if one.title == "Last change"]
+    assert fact.text == "Joined group. An active member of the directory group."

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from connectors import decisions, lifecycle
@@ -160,7 +161,7 @@ def _by_another_address(stage: Stage) -> str:
 
 ANSWERS: dict[Callable[[Stage], str], tuple[str, ...]] = {
     _new: ("At the next run Ada Lovelace gets an account.", "What is still needed: nothing.", "Found by this email."),
-    _here: ("Ada Lovelace has an active account, and everything is as it should be.", "Last change Created."),
+    _here: ("Ada Lovelace has an active account, and has not accepted the invitation yet.", "Last change Created."),
     _no_licence: (
         "Grace Hopper has an account that waits for a licence.",
         "The one thing that would change it: 2 more free licences. 1 of 1 are in use, and one person has been waiting",
@@ -285,10 +286,35 @@ def test_several_people_who_fit_are_offered_and_each_link_leads_to_one(stage: St
     assert "Who is meant?" in text_of(page)
     links = re.findall(r'href="(/[^"]*why/\?[^"]+)"', page.content.decode())
     said = [text_of(visitor.client.get(link.replace("&amp;", "&"), headers=HX)) for link in links]
-    assert sorted(("not in the sync group" in one, "as it should be" in one) for one in said) == [
+    assert sorted(("not in the sync group" in one, "an active account" in one) for one in said) == [
         (False, True),
         (True, False),
     ]
+
+
+@pytest.mark.parametrize("portal", ["partner", "business"])
+def test_an_invitation_is_sent_again_from_the_answer(stage: Stage, portal: str) -> None:
+    stage.run()
+    ada = stage.account("Ada")
+    visitor = Visitor(stage, portal)
+    page = visitor.get(f"why/?account={ada.pk}", headers=HX).content.decode()
+    form = re.search(r'<form method="post" action="([^"]+)">(.*?)</form>', page, re.DOTALL)
+    assert form is not None
+    fields = dict(re.findall(r'name="(selected|act)" value="([^"]+)"', form[2]))
+    assert fields == {"selected": str(ada.pk), "act": "resend_invitation"}
+    answer = visitor.client.post(form[1].replace("&amp;", "&"), fields, follow=True)
+    assert "Resend invitation: done for 1 person." in text_of(answer)
+    assert [account.pk for account in answer.context["found"]] == [ada.pk]
+
+
+def test_an_invitation_is_offered_again_only_to_who_may_send_it(stage: Stage) -> None:
+    stage.run()
+    client = Client()
+    client.force_login(make_staff(stage.company.partner, Role.PARTNER_VIEWER))
+    address = f"/partner/companies/{stage.company.slug}/why/?account={stage.account('Ada').pk}&now=1"
+    page = client.get(address)
+    assert "has not accepted the invitation yet" in text_of(page)
+    assert "Resend invitation" not in text_of(page)
 
 
 def test_who_is_called_otherwise_in_the_directory_is_one_person_in_the_list(stage: Stage) -> None:

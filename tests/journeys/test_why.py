@@ -57,7 +57,7 @@ def test_a_question_finds_its_person_and_its_answer(
 
 
 TICKETS = {
-    "ada": "Ada Lovelace has an active account, and everything is as it should be.",
+    "ada": "Ada Lovelace has an active account, and has not accepted the invitation yet.",
     "grace@lumenvale.example": "Grace Hopper’s account is disabled, because they are disabled in Entra.",
     "dijkstra": "Edsger Dijkstra gets no account, because a person deleted the one they had.",
     "turing": "Alan Turing has an account that waits for a licence.",
