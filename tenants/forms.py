@@ -40,11 +40,23 @@ class PortalForm(forms.Form):
                 field.error_messages["required"] = f"{verb} the {named}."
 
 
+class OneOfField(forms.CharField):
+    """Take one of several texts of which at least one is needed: neither required nor optional by itself."""
+
+    one_of = True
+
+
 class NewAccountForm(PortalForm):
     """Take what an account made by hand begins with; the operation judges it."""
 
-    first_name = forms.CharField(max_length=200, required=False, label="First name")
-    last_name = forms.CharField(max_length=200, required=False, label="Last name")
+    first_name = OneOfField(
+        max_length=200,
+        required=False,
+        label="First name",
+        help_text="A first or a last name: one of the two is enough.",
+        widget=forms.TextInput(attrs={"autofocus": True}),
+    )
+    last_name = OneOfField(max_length=200, required=False, label="Last name")
     email = forms.CharField(
         max_length=320,
         label="Email",
@@ -52,6 +64,13 @@ class NewAccountForm(PortalForm):
         help_text="It never changes. Its owner signs in with it.",
     )
     role = forms.ChoiceField(choices=AccountRole.choices(), initial=AccountRole.USER.value)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        unnamed = not cleaned.get("first_name") and not cleaned.get("last_name")
+        if unnamed and not {"first_name", "last_name"} & self.errors.keys():
+            self.add_error("first_name", "Enter a first or a last name.")
+        return cleaned
 
 
 class SubscriptionForm(PortalForm):

@@ -253,7 +253,13 @@ def new_user(request: HttpRequest, place: Place) -> HttpResponse:
                 messages.success(request, f"The account of {account} was created.")
                 return HttpResponseRedirect(place.url("users"))
         status = 422
-    context = {"form": form, "several_url": place.url("new-users")}
+    context = {
+        "form": form,
+        "several_url": place.url("new-users"),
+        "users_url": place.url("users"),
+        "settings_url": place.url("settings"),
+        "licences": licences_of(place.access),
+    }
     return place.render(request, "tenants/new_user.html", context, at="users", status=status)
 
 

@@ -133,6 +133,37 @@ def test_an_account_is_made_by_hand_and_an_administrators_only_by_who_may(compan
     assert technician.post(at(company, "users/new/"), typed).status_code == 422
 
 
+def test_the_form_of_an_account_says_what_is_needed(company: Company) -> None:
+    client = visitor(company)
+    page = words(client.get(at(company, "users/new/")))
+    assert "First name A first or a last name: one of the two is enough. Last name Email It never changes." in page
+    assert "(optional)" not in page
+    html = client.get(at(company, "users/new/")).content.decode()
+    assert re.findall(r'<a class="button" href="([^"]+)">Cancel</a>', html) == [at(company, "users/")]
+    assert re.findall(r'<span class="select-wrap"><select name="(\w+)"', html) == ["role"]
+    answer = client.post(at(company, "users/new/"), {"first_name": " ", "email": "", "role": "user"})
+    said = re.findall(r'class="field__error"[^>]*>\s*<svg.*?</svg>\s*([^<]+)', answer.content.decode())
+    assert (answer.status_code, said) == (422, ["Enter a first or a last name.", "Enter the email."])
+
+
+@pytest.mark.parametrize(
+    ("licences", "role", "told"),
+    [
+        (None, Role.PARTNER_ADMINISTRATOR, (False, False)),
+        (2, Role.PARTNER_ADMINISTRATOR, (False, False)),
+        (1, Role.PARTNER_ADMINISTRATOR, (True, True)),
+        (1, Role.PARTNER_TECHNICIAN, (True, False)),
+    ],
+)
+def test_the_form_of_an_account_warns_where_no_licence_is_left(
+    licences: int | None, role: Role, told: tuple[bool, bool]
+) -> None:
+    company = make_company(licences=licences)
+    make_account(company)
+    page = words(visitor(company, role).get(at(company, "users/new/")))
+    assert ("No licence is free: 1 of 1 in use" in page, "Change the number of licences" in page) == told
+
+
 def test_a_group_shows_its_members_and_no_other_companys_is_found(company: Company) -> None:
     group = make_group(company, "Dispatch", make_account(company, first_name="Ada", last_name="Lovelace"))
     other = make_group(make_company(name="Quarrystone Legal"), "Counsel")
