@@ -27,15 +27,38 @@ from tenants.states import AccountStatus
 _MARK = "limits"
 """The word in an address that says: the rest of it are limits that are not saved."""
 _LABELS = {
-    "destructive_floor": ("Leaving: held from so many people on", "Fewer are never held by this limit."),
-    "destructive_percent": ("Leaving: and over this percentage", "Of the connector’s active and pending accounts."),
-    "half_floor": ("Leaving, small company: held from so many on", "Fewer are never held by this limit."),
-    "half_percent": ("Leaving, small company: at this percentage or more", "Of the same accounts."),
-    "growth_floor": ("Joining: held over so many people", "So many, or fewer, are never held."),
-    "growth_percent": ("Joining: and over this percentage", "Of the connector’s active and pending accounts."),
+    "destructive_floor": "Leaving: at least so many people",
+    "destructive_percent": "Leaving: over this percentage",
+    "half_floor": "Leaving, small company: at least so many people",
+    "half_percent": "Leaving, small company: this percentage or more",
+    "growth_floor": "Joining: more than so many people",
+    "growth_percent": "Joining: over this percentage",
 }
-_LEAVING = ("destructive_floor", "destructive_percent", "half_floor", "half_percent")
-_JOINING = ("growth_floor", "growth_percent")
+_SENTENCES = {
+    "leaving": (
+        ("Hold them when at least", "destructive_floor", "people leave, and they are over", "destructive_percent", "."),
+        (
+            "In a small company also when at least",
+            "half_floor",
+            "people leave, and they are",
+            "half_percent",
+            "or more.",
+        ),
+    ),
+    "joining": (("Hold them when more than", "growth_floor", "people join, and they are over", "growth_percent", "."),),
+}
+"""Each limit as the sentence that it is, with its two numbers in their places; the second is a percentage."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """Hold one limit as it is typed: words and numbers in turn."""
+
+    start: str
+    number: forms.BoundField
+    middle: str
+    percent: forms.BoundField
+    end: str
 
 
 class LimitsForm(PortalForm):
@@ -43,28 +66,33 @@ class LimitsForm(PortalForm):
 
     def __init__(self, *args: Any, row: Connector, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for name, (label, hint) in _LABELS.items():
+        for name, label in _LABELS.items():
             least, most = lifecycle.LIMITS[name]
             sentence = f"Give a whole number from {least:,} to {most:,}."
             self.fields[name] = forms.IntegerField(
                 label=label,
-                help_text=hint,
                 initial=getattr(row, name),
                 min_value=least,
                 max_value=most,
                 error_messages=dict.fromkeys(("invalid", "min_value", "max_value", "required"), sentence),
-                widget=forms.NumberInput({"class": "input input--short", "inputmode": "numeric"}),
+                widget=forms.NumberInput({"class": "input", "inputmode": "numeric", "aria-label": label}),
             )
 
     @property
-    def leaving_fields(self) -> list[forms.BoundField]:
-        """Return the fields about people who leave."""
-        return [self[name] for name in _LEAVING]
+    def leaving(self) -> list[Sentence]:
+        """Return the limits about people who leave."""
+        return self._sentences("leaving")
 
     @property
-    def joining_fields(self) -> list[forms.BoundField]:
-        """Return the fields about people who join."""
-        return [self[name] for name in _JOINING]
+    def joining(self) -> list[Sentence]:
+        """Return the limit about people who join."""
+        return self._sentences("joining")
+
+    def _sentences(self, about: str) -> list[Sentence]:
+        return [
+            Sentence(start, self[number], middle, self[percent], end)
+            for start, number, middle, percent, end in _SENTENCES[about]
+        ]
 
     def mark_errors(self) -> None:
         """Tell assistive technology which fields are wrong."""
@@ -136,7 +164,7 @@ def _show(
         "form": form,
         "reach": reach(now, accounts),
         "asked": reach(asked, accounts) if loosened else None,
-        "changes": [(_LABELS[name][0], now[name], value) for name, value in asked.items() if now[name] != value],
+        "changes": [(_LABELS[name], now[name], value) for name, value in asked.items() if now[name] != value],
         "values": list(asked.items()),
         "seen": _seen(row, asked),
         "may_change": place.access.may(lifecycle.ACTS["save_limits"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -172,6 +173,25 @@ def test_the_page_says_what_the_limits_mean_for_this_company(stage: Stage, visit
         assert words in page
 
 
+def test_each_limit_is_one_sentence_with_two_numbers(stage: Stage, visitor: Visitor) -> None:
+    page = visitor.get(page_of(stage)).content.decode()
+    limits = re.findall(r'<div class="limit">\s*<p>(.*?)</p>', page, re.DOTALL)
+    told = [re.sub(r'<input[^>]*value="(\d+)"[^>]*>', r"\1", one) for one in limits]
+    assert [" ".join(re.sub(r"<[^>]+>", "", one).split()) for one in told] == [
+        "Hold them when at least 5 people leave, and they are over 20 %.",
+        "In a small company also when at least 2 people leave, and they are 50 % or more.",
+        "Hold them when more than 10 people join, and they are over 50 %.",
+    ]
+    assert re.findall(r'<input[^>]*aria-label="([^"]+)"', "".join(limits)) == [
+        "Leaving: at least so many people",
+        "Leaving: over this percentage",
+        "Leaving, small company: at least so many people",
+        "Leaving, small company: this percentage or more",
+        "Joining: more than so many people",
+        "Joining: over this percentage",
+    ]
+
+
 def test_tighter_limits_are_saved_at_once_and_recorded(stage: Stage, visitor: Visitor) -> None:
     told = visitor.told(visitor.post(page_of(stage), DEFAULTS | {"destructive_floor": 3, "destructive_percent": 10}))
     assert "The limits are saved." in told
@@ -186,7 +206,7 @@ def test_looser_limits_show_their_consequence_and_are_saved_after_it(stage: Stag
     said = text_of(shown)
     for words in (
         "Nothing is saved yet.",
-        "Leaving: and over this percentage 20 → 40",
+        "Leaving: over this percentage 20 → 40",
         "Most that may lose theirs within 24 hours unasked 4 → 8",
         "Save, and let up to 8 leave unasked",
     ):
