@@ -159,7 +159,7 @@ def _well(facts: Facts, account: AccountFacts) -> Verdict:
     waits = f"{name} has an active account, and has not accepted the invitation yet."
     # While the directory reports another address, no one-time link goes to the old one.
     moved = facts.address and facts.address != account.email.lower()
-    return Verdict("", "ok", "mail", waits, f"{name}, who accepts it.", until, () if moved else (Door.RESEND,), NEEDED)
+    return Verdict("", "ok", "mail", waits, f"{name} to accept it.", until, () if moved else (Door.RESEND,), NEEDED)
 
 
 def _disabled(facts: Facts, account: AccountFacts) -> Verdict:

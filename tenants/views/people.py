@@ -56,6 +56,7 @@ def users(request: HttpRequest, place: Place) -> HttpResponse:
         "new_url": place.url("new-user"),
         "why_url": place.url("why"),
         "groups_url": place.url("groups"),
+        "connectors_url": place.url("connectors"),
     }
     return place.render(request, "tenants/users.html", context, at="users")
 
@@ -274,7 +275,14 @@ def groups(request: HttpRequest, place: Place) -> HttpResponse:
     if by in list(ManagedBy):
         rows = rows.filter(managed_by=by)
     found: Page[Any] = Paginator(rows, PAGE).get_page(request.GET.get("page"))
-    context = {"found": found, "q": word, "by": by, "managers": list(ManagedBy), "query": _without_page(request)}
+    context = {
+        "found": found,
+        "q": word,
+        "by": by,
+        "managers": list(ManagedBy),
+        "query": _without_page(request),
+        "connectors_url": place.url("connectors"),
+    }
     return place.render(request, "tenants/groups.html", context, at="groups")
 
 

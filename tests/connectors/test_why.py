@@ -337,12 +337,12 @@ EXPECTED: dict[str, tuple[str, str, str]] = {
     ),
     "here, not accepted": (
         "Ada Test has an active account, and has not accepted the invitation yet.",
-        "Ada Test, who accepts it.",
+        "Ada Test to accept it.",
         "",
     ),
     "here, with another address": (
         "Ada Test has an active account, and has not accepted the invitation yet.",
-        "Ada Test, who accepts it.",
+        "Ada Test to accept it.",
         "",
     ),
     "here, of another connector": (

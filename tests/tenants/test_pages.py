@@ -164,6 +164,30 @@ def test_the_form_of_an_account_warns_where_no_licence_is_left(
     assert ("No licence is free: 1 of 1 in use" in page, "Change the number of licences" in page) == told
 
 
+def test_an_empty_list_leads_to_where_it_is_filled(company: Company) -> None:
+    own = make_account(company, role=AccountRole.ADMIN, claimed=True).user
+    assert own is not None
+    business = Client()
+    business.force_login(own)
+    partner = visitor(company)
+    told = {
+        (portal, page): re.findall(r'<a href="([^"]+)">(an? \w+)</a>', client.get(f"{before}{page}").content.decode())
+        for portal, client, before in (("partner", partner, at(company, "")), ("business", business, "/business/"))
+        for page in ("groups/", "users/?status=deleted")
+    }
+    assert told == {
+        ("partner", "groups/"): [(at(company, "connectors/"), "a connector")],
+        ("business", "groups/"): [("/business/connectors/", "an integration")],
+        # Nobody fits the filter: that is no place to install anything.
+        ("partner", "users/?status=deleted"): [],
+        ("business", "users/?status=deleted"): [],
+    }
+    empty = make_company(name="Empty")
+    assert f'<a href="{at(empty, "connectors/")}">a connector</a>' in (
+        visitor(empty).get(at(empty, "users/")).content.decode()
+    )
+
+
 def test_a_group_shows_its_members_and_no_other_companys_is_found(company: Company) -> None:
     group = make_group(company, "Dispatch", make_account(company, first_name="Ada", last_name="Lovelace"))
     other = make_group(make_company(name="Quarrystone Legal"), "Counsel")
