@@ -14,6 +14,11 @@ from tests.journeys.browsing import Visitor
 from tests.journeys.scene import AMARA, BRIGHTWATER, MAREN, SABLE, Scene
 
 Newcomer = Callable[..., Visitor]
+SEEN = """() => {
+  const box = document.activeElement.getBoundingClientRect();
+  return document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2) === document.activeElement;
+}"""
+"""Whether what has the focus is there to be seen."""
 
 
 def test_disabling_several_asks_first(scene: Scene, visitor: Newcomer) -> None:
@@ -56,6 +61,21 @@ def test_from_an_email_to_why_without_script(scene: Scene, visitor: Newcomer) ->
     with one.page.expect_navigation():
         one.page.get_by_role("banner").get_by_role("link", name="Find a company or person").click()
     assert one.heading == "Find a company or person"
+
+
+def test_heads_sort_with_the_keyboard_also_on_a_phone(scene: Scene, visitor: Newcomer) -> None:
+    for name in ("Abel", "Berg"):
+        world.make_account(scene.company(SABLE), first_name="Ada", last_name=name, email=f"{name}@zimmer.example")
+    one = visitor()
+    one.enter_as(scene.user(MAREN))
+    for width in (1280, 390):
+        one.page.set_viewport_size({"width": width, "height": 800})
+        one.open(f"{reverse('partner:users', args=[scene.company(SABLE).slug])}?sort=name")
+        one.go_to("Name", "link")
+        assert one.page.evaluate(SEEN) is True
+        one.strike("Enter")
+        assert one.page.url.endswith("?sort=-name")
+        assert "Marsh" in one.page.locator("tbody tr").first.inner_text()
 
 
 def test_signing_in_with_a_password(scene: Scene, visitor: Newcomer) -> None:
