@@ -94,7 +94,7 @@ def status(request: HttpRequest, connector: Connector) -> HttpResponse:
             ],
             "people_in_scope": connector.in_scope,
             "last_success_at": _time(connector.last_success_at),
-            "next_run_at": _time(schedule.next_runs([connector.pk]).get(connector.pk)),
+            "next_run_at": _time(schedule.next_runs([connector]).get(connector.pk)),
             "running": connector.lease_until is not None and connector.lease_until > now,
         }
     )

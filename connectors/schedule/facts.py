@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db.models import Count, Max, Min, Q
 from django_q.models import Schedule
 
-from connectors.models import WorkerBeat
+from connectors.models import Connector, WorkerBeat
 from connectors.schedule.owners import QUEUE, waiting
-from connectors.schedule.rows import RECONCILE, name_of
+from connectors.schedule.rows import RECONCILE, due, name_of
 
 # Two passes of the scheduler, and one that takes long.
 LATE = timedelta(seconds=90)
@@ -47,8 +47,11 @@ def schedules_stand_still(now: datetime) -> bool:
     return not found["reconcile"] or found["first"] is None or found["first"] < now - LATE
 
 
-def next_runs(connector_ids: Collection[int]) -> dict[int, datetime]:
-    """Return when the schedule runs these connectors next; one that is not due is missing."""
-    names = {name_of(connector_id): connector_id for connector_id in connector_ids}
+def next_runs(connectors: Iterable[Connector]) -> dict[int, datetime]:
+    """Return when the schedule runs these connectors next, by id; one that is not due is missing.
+
+    The row of one that Microsoft has just refused is there until the schedules are mended.
+    """
+    names = {name_of(connector.pk): connector.pk for connector in connectors if due(connector)}
     found = Schedule.objects.filter(name__in=names, next_run__isnull=False).values_list("name", "next_run")
     return {names[name]: next_run for name, next_run in found}

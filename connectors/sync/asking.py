@@ -211,8 +211,9 @@ def last_change(company: Company, account: Account | None) -> LastChange | None:
     act = next((entry for entry in acts if _concerns(entry, account.email)), None)
     if line is not None and (act is None or line.at >= act.at):
         what = ChangeKind(line.kind).label if line.kind else "Changed"
+        where = f" “{line.group_name}”" if line.group_name else ""
         moved = f", {line.before} → {line.after}" if line.before and line.after else ""
-        return LastChange(f"{what}{moved}. {line.because}.", line.at, line.run_id)
+        return LastChange(f"{what}{where}{moved}. {line.because}.", line.at, line.run_id)
     return LastChange(sentence_of(act), act.at) if act is not None else None
 
 

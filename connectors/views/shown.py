@@ -56,7 +56,7 @@ class Shown:
 def show(connectors: Collection[Connector], now: datetime) -> list[Shown]:
     """Return connectors as pages show them, with one query for all their next runs."""
     know_groups(connectors)
-    upcoming = schedule.next_runs([connector.pk for connector in connectors])
+    upcoming = schedule.next_runs(connectors)
     return [
         Shown(
             connector,

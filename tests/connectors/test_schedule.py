@@ -109,7 +109,10 @@ def test_a_second_ensure_keeps_the_next_time(db: None) -> None:
     soon = timezone.now() + timedelta(seconds=7)
     Schedule.objects.update(next_run=soon)
     schedule.ensure(connector)
-    assert schedule.next_runs([connector.pk, connector.pk + 1]) == {connector.pk: soon}
+    other = Connector(pk=connector.pk + 1, status=ConnectorStatus.CONNECTED)
+    assert schedule.next_runs([connector, other]) == {connector.pk: soon}
+    connector.status = ConnectorStatus.UNAUTHORIZED
+    assert schedule.next_runs([connector, other]) == {}
 
 
 def test_connectors_spread_evenly_over_the_five_minutes() -> None:
@@ -147,7 +150,7 @@ def test_the_schedule_alone_synchronises_a_connector(stage: Stage) -> None:
     assert carry_out() == 1
     assert stage.refreshed().status == ConnectorStatus.CONNECTED
     assert [run.trigger for run in stage.runs()] == [RunTrigger.SCHEDULE]
-    assert schedule.next_runs([stage.connector.pk])[stage.connector.pk] > timezone.now()
+    assert schedule.next_runs([stage.refreshed()])[stage.connector.pk] > timezone.now()
 
 
 def test_a_scheduled_task_that_came_late_is_not_done_twice(stage: Stage) -> None:

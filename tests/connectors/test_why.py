@@ -737,6 +737,8 @@ def test_who_is_well_is_told_what_would_end_it_and_an_invitation_can_be_sent_aga
 
 
 def test_the_last_change_is_told_in_sentences() -> None:
-    last = LastChange("Joined group. an active member of the directory group.", datetime(2026, 11, 23, tzinfo=UTC))
+    last = LastChange(
+        "Joined group “Crew”. an active member of the directory group.", datetime(2026, 11, 23, tzinfo=UTC)
+    )
     [fact] = [one for one in explain(Facts(asked="ada", last=last)).facts if one.title == "Last change"]
-    assert fact.text == "Joined group. An active member of the directory group."
+    assert fact.text == "Joined group “Crew”. An active member of the directory group."

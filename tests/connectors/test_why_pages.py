@@ -432,3 +432,10 @@ def test_the_rule_that_decides_is_named(stage: Stage) -> None:
     stage.tenant.remove_member(stage.group.id, stage.people["ada"].id)
     said = asked(stage, "ada")
     assert "Ada Lovelace keeps the account, although they are not in the sync group: the rule REMOVED says" in said
+
+
+def test_the_last_change_of_a_groups_member_names_the_group(emulator: Emulator) -> None:
+    stage = Stage(emulator, "Ada Lovelace", additional=["Engineers"])
+    stage.tenant.add_member(stage.groups["Engineers"].id, stage.people["ada"].id)
+    stage.run()
+    assert "Joined group “Engineers”. An active member of the directory group." in asked(stage, "ada")

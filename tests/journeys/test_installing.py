@@ -127,7 +127,7 @@ def test_from_install_to_connected(way: Way, scene: Scene, visitor: Newcomer) ->
     assert ticked.is_checked()
     assert ticked.evaluate("(box) => box === document.activeElement")
     # And goes on counting in the list that is new.
-    bar = page.get_by_role("group", name="Actions for the ticked connectors", include_hidden=True)
+    bar = page.get_by_role("group", name="Actions for the selected connectors", include_hidden=True)
     every = page.get_by_role("checkbox", name="Select all")
     assert (bar.locator("[data-ticked]").inner_text(), every.is_checked()) == ("1 selected", True)
     every.uncheck()

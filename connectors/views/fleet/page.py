@@ -127,7 +127,7 @@ def as_csv(request: HttpRequest) -> HttpResponseBase:
     user, now = staff_of(request), timezone.now()
     wanted = Wanted.of(request.GET)
     lines = [line for line in lines_of(user, now, removed=wanted.removed) if wanted.fits(line)]
-    upcoming = schedule.next_runs([line.connector.pk for line in lines if line.connector])
+    upcoming = schedule.next_runs(line.connector for line in lines if line.connector)
     return sheet(f"fleet-{now:%Y-%m-%d}", _HEADS, (_row(line, upcoming) for line in lines))
 
 
@@ -160,8 +160,9 @@ def _may_run(line: Line, grants: StaffGrants) -> bool:
 
 
 def _shown(lines: Sequence[Line], user: User, grants: StaffGrants, now: datetime) -> list[Shown]:
-    ids = [line.connector.pk for line in lines if line.connector]
-    upcoming, strips = schedule.next_runs(ids), strips_of(user, ids, now)
+    connectors = [line.connector for line in lines if line.connector]
+    upcoming = schedule.next_runs(connectors)
+    strips = strips_of(user, [connector.pk for connector in connectors], now)
     shown = []
     for line in lines:
         row = line.connector
