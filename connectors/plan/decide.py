@@ -126,7 +126,7 @@ def plan_sync(rules: Rules, snapshot: Snapshot, roster: Roster, limits: Limits) 
         draft = draft_sparing(leaving)
 
     statuses = {change.account_id: change for change in draft.changes}
-    following, notes = follow_directory(rules, known, statuses, complete=complete)
+    following, notes = follow_directory(known, statuses, complete=complete)
     notes += watch_deleted(snapshot, census.scope, roster.accounts)
     changes = [_bond(one) for one in known if one.bond is not Bond.LINKED] + draft.changes + following
     if complete:

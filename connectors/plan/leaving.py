@@ -28,9 +28,6 @@ _STRENGTH = {
     for place, kind in enumerate((ChangeKind.DISABLE, ChangeKind.CONVERT, ChangeKind.DELETE, ChangeKind.WITHDRAW))
 }
 """WITHDRAW meets no other: it is all that is ever asked of an account that was never Active."""
-_LAST = frozenset({ChangeKind.CONVERT, ChangeKind.WITHDRAW})
-"""After these the account is not the connector's any more: nothing else can be asked of it, or be held."""
-
 _ORDER = (Situation.DISABLED, Situation.REMOVED, Situation.DELETED)
 """Equal actions: the earlier one gives the reason."""
 
@@ -73,7 +70,8 @@ class Question:
         return frozenset(
             change.object_id
             for change in changes
-            if change.kind in _LAST or _STRENGTH[change.kind] >= self.asking[change.object_id]
+            # A personal account is not the connector's any more.
+            if change.kind is ChangeKind.CONVERT or _STRENGTH[change.kind] >= self.asking[change.object_id]
         )
 
 
@@ -211,7 +209,7 @@ class LeavingRules:
     def _apply(self, candidates: list[tuple[Leaver, Demand]], result: Departures, *, approved: bool = False) -> None:
         for leaver, demand in candidates:
             result.changes.append(self._change(leaver, demand, approved=approved))
-            if demand.move.kind in _LAST:
+            if demand.move.kind is ChangeKind.CONVERT:
                 result.held.pop(leaver.known.object_id, None)
             result.licences_freed += leaver.known.account.status is AccountStatus.ACTIVE
 

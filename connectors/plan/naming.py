@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping
 
 from connectors.directory import Person, Snapshot
-from connectors.plan.email import LONGEST, reported_address, usable_address
+from connectors.plan.email import LONGEST, reported_address
 from connectors.plan.lines import OTHER_EMAIL, OTHER_NAME, account_change, because, directory_name
 from connectors.plan.situations import Bond, Known, account_name, holding_now
-from connectors.plan.values import AccountFacts, Change, Link, LinkNote, Rules
+from connectors.plan.values import AccountFacts, Change, Link, LinkNote
 from connectors.states import ChangeKind, Situation
 from tenants.states import AccountStatus, Hand
 
@@ -18,7 +18,7 @@ _UNLINKS = (ChangeKind.CONVERT, ChangeKind.WITHDRAW)
 
 
 def follow_directory(
-    rules: Rules, known: Iterable[Known], changed: Mapping[int | None, Change], *, complete: bool
+    known: Iterable[Known], changed: Mapping[int | None, Change], *, complete: bool
 ) -> tuple[list[Change], list[LinkNote]]:
     """Return the renames, the emails that differ from now on, and what links must remember.
 
@@ -53,7 +53,7 @@ def follow_directory(
                         last_name=last,
                     )
                 )
-            email = _directory_email(rules, one.person, email)
+            email = _directory_email(one.person, email)
             if email not in (link.directory_email, account.email.lower()):
                 changes.append(
                     account_change(
@@ -97,12 +97,11 @@ def _may_hold(holding: frozenset[Situation], link: Link, person: Person | None) 
     return holding | (link.situations & {Situation.REMOVED}) if person is not None else holding
 
 
-def _directory_email(rules: Rules, person: Person, remembered: str) -> str:
+def _directory_email(person: Person, remembered: str) -> str:
     """Return the address the directory reports, usable or not: one that is not the account's keeps links from it.
 
     Where the directory has none at all, the last one stays.
     """
     if remembered and remembered == person.mail:
         return remembered
-    usable = usable_address(person, allow_onmicrosoft=rules.allow_onmicrosoft)
-    return usable or reported_address(person)[:LONGEST].lower() or remembered
+    return reported_address(person)[:LONGEST].lower() or remembered

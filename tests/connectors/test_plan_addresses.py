@@ -167,6 +167,14 @@ def test_a_decision_that_could_not_be_used_gives_nobodys_account_away_later() ->
     assert told(later) == ["disable ann", "skipped bo: address_taken 1?"]
 
 
+def test_a_decision_waits_for_an_unread_owner_only_while_the_address_is_in_question() -> None:
+    owned = account(1, "ann")
+    asked = plan(reading([BO_AS_ANN], unread=["ann"]), owned, marks=[SAME_BO])
+    assert (told(asked)[-1], marks_told(asked)) == ("skipped bo: address_taken 1?", [])
+    other = plan(reading([BO], unread=["ann"]), owned, marks=[SAME_BO])
+    assert marks_told(other) == ["-same_person bo 1"]
+
+
 def test_the_decision_names_both_people() -> None:
     for wrong in (mark("bo", "same_person", 2), mark("cy", "same_person", 1)):
         made = plan(reading([BO_AS_ANN], outside=[ANN]), account(1, "ann"), marks=[wrong], by=rules(removed="nothing"))
@@ -263,9 +271,9 @@ def test_whose_own_account_cannot_return_has_no_question_left() -> None:
         reading([ANN]),
         account(2, "ann", **DELETED),
         account(1, "ann", **BY_HAND),
-        marks=[mark("ann", "same_person", 1)],
+        marks=[mark("ann", "someone_else", 1)],
     )
-    assert (told(made), marks_told(made)) == (["skipped ann: restore_taken 1"], ["-same_person ann 1"])
+    assert (told(made), marks_told(made)) == (["skipped ann: restore_taken 1"], ["-someone_else ann 1"])
 
 
 def test_a_newcomer_gives_way_to_a_restoration_with_the_same_address() -> None:

@@ -143,6 +143,12 @@ def test_of_a_deleted_account_nothing_is_noted_that_is_not_known_to_hold(snapsho
     assert [note for note in made.notes if note.account_id == 1] == []
 
 
+@pytest.mark.parametrize("facts", [DELETED, {**ACTIVE, "deleted_by": Hand.PERSON}])
+def test_of_an_account_that_the_plan_knows_one_note_is_made(facts: dict[str, Any]) -> None:
+    made = plan(reading([CY], outside=[ANN]), account(1, "ann", **facts), account(3, "cy"), by=rules(removed="nothing"))
+    assert [(note.account_id, note.situations) for note in made.notes] == [(1, {Situation.REMOVED})]
+
+
 def test_of_a_deleted_account_what_may_hold_still_is_remembered_while_the_group_cannot_be_read() -> None:
     link = Link("ann@firm.example", frozenset({Situation.REMOVED}))
     theirs = account(1, "ann", **DELETED_BY_PERSON | {"link": link})

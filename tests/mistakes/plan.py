@@ -209,8 +209,9 @@ MISTAKES: tuple[Mistake, ...] = (
         28,
         "an address nobody could use is none",
         "connectors/plan/naming.py",
-        "    return usable or reported_address(person)[:LONGEST].lower() or remembered\n",
-        "    return usable or remembered\n",
+        "    return reported_address(person)[:LONGEST].lower() or remembered\n",
+        "    reported = reported_address(person).lower()\n"
+        '    return remembered if "onmicrosoft" in reported else reported or remembered\n',
         ("tests/connectors/test_plan_people.py::test_an_address_that_nobody_could_use_is_another_one_all_the_same",),
     ),
     mistake(
