@@ -16,7 +16,7 @@ from django.db.models import F, Q
 
 from connectors.entra import is_guid
 from connectors.models import AccountLink, Connector, PersonMark, SyncChange
-from connectors.states import GROWTH, ChangeKind, ConnectorStatus, HoldCause, MarkKind, Situation
+from connectors.states import GROWTH, ChangeKind, ConnectorStatus, HoldCause, MarkKind
 from tenants import roster
 from tenants.audit import Action, Actor, record
 from tenants.models import Account
@@ -186,12 +186,9 @@ def decline(connector: Connector, object_ids: Collection[str], *, actor: Actor) 
             for object_id in wanted
             if not GROWTH & found[object_id].keys()
         )
-        restored = {object_id for object_id in wanted if ChangeKind.RESTORE in found[object_id]}
         by = _record(DECLINED, row, wanted, actor)
         _forget(row, wanted, Q(kind__in=[MarkKind.HELD, MarkKind.APPROVED], value__in=GROWTH))
-        _remember(row, MarkKind.DECLINED, ((one, "") for one in wanted - restored), by)
-        # A deleted account is kept as it is.
-        _remember(row, MarkKind.KEPT, ((one, Situation.RETURNED) for one in restored), by)
+        _remember(row, MarkKind.DECLINED, ((one, "") for one in wanted), by)
     return len(wanted)
 
 

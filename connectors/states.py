@@ -138,7 +138,7 @@ class MarkKind(Labelled):
     HELD = "held", "Held"
     APPROVED = "approved", "Approved"
     KEPT = "kept", "Kept"
-    DECLINED = "declined", "Creation declined"
+    DECLINED = "declined", "Creation or restoration declined"
     SAME_PERSON = "same_person", "Same person: relink"
     SOMEONE_ELSE = "someone_else", "Someone else"
     CONFIRMED = "confirmed", "Administrator's account confirmed"
@@ -161,7 +161,7 @@ class SkipReason(Labelled):
     HANDED_BACK = "handed_back", "A person handed this account back to Password Boss."
     DISABLED_BY_PERSON = "disabled_by_person", "A person disabled this account; a sync does not enable it."
     DISABLED_NEWCOMER = "disabled_newcomer", "This person is disabled in the directory and has no account."
-    DECLINED = "declined", "A person declined to create this account."
+    DECLINED = "declined", "A person declined to create or restore this account."
     UNREAD = "unread", "The directory's record of this person cannot be used; nothing is changed for them."
     OTHER_CONNECTOR = "other_connector", "Another connector of this company manages this account."
 

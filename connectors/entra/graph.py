@@ -38,16 +38,17 @@ Answered = dict[str, Any] | Refused
 
 @dataclass(frozen=True, slots=True)
 class _Late:
-    """Hold one inner answer that asks to come back, after `wait` seconds where it says so."""
+    """Hold one inner answer that asks to come back, after `wait` seconds where it says so, or that is missing."""
 
     status: int
     wait: float | None
     reference: str
+    missing: bool = False
 
     @property
     def failed(self) -> bool:
         """Say whether it is a fault at this request alone, and no wish that all requests wait."""
-        return self.status in FAILURES and (self.wait is None or self.wait <= LONGEST_IN_PLACE)
+        return not self.missing and self.status in FAILURES and (self.wait is None or self.wait <= LONGEST_IN_PLACE)
 
 
 class Graph:
@@ -207,7 +208,7 @@ class Graph:
             found.update(denied)
         for number in expected.values():
             if number not in found and number not in late:
-                late[number] = _Late(503, None, "")
+                late[number] = _Late(503, None, "", missing=True)
         return late
 
 

@@ -67,7 +67,7 @@ class Looked:
 def look(graph: Graph, ids: Iterable[str]) -> Looked:
     """Ask for each person by object id. Only Request_ResourceNotFound means gone; anything odd means unread.
 
-    Raises Unavailable where Microsoft fails at everybody it is asked about, and not at one record alone.
+    Raises Refused where Microsoft fails at any user it is asked about, and not at some records alone.
     """
     looked = Looked()
     wanted = sorted({object_id.lower() for object_id in ids})
@@ -76,9 +76,9 @@ def look(graph: Graph, ids: Iterable[str]) -> Looked:
         some = wanted[start : start + _AT_ONCE]
         asks = [Ask(f"/users/{quote(object_id, safe='')}?$select={PERSON_FIELDS}") for object_id in some]
         answers = graph.answers(asks)
-        failures = [answer for answer in answers if isinstance(answer, Refused) and answer.failed]
-        if len(failures) == len(answers) > 1:
-            raise explain(failures[0])
+        if all(isinstance(answer, Refused) and answer.failed for answer in answers):
+            # Where any user can be read, these few cannot; else Microsoft is out of order.
+            ensure(graph, USERS)
         for object_id, answer in zip(some, answers, strict=True):
             _sort(graph, looked, object_id, answer, shared)
     return looked

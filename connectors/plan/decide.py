@@ -127,7 +127,7 @@ def plan_sync(rules: Rules, snapshot: Snapshot, roster: Roster, limits: Limits) 
 
     statuses = {change.account_id: change for change in draft.changes}
     following, notes = follow_directory(known, statuses, complete=complete)
-    notes += watch_deleted(snapshot, census.scope, roster.accounts)
+    watched = watch_deleted(snapshot, census.scope, roster.accounts)
     changes = [_bond(one) for one in known if one.bond is not Bond.LINKED] + draft.changes + following
     if complete:
         changes += mirror_groups(
@@ -177,7 +177,7 @@ def plan_sync(rules: Rules, snapshot: Snapshot, roster: Roster, limits: Limits) 
         held=tuple(sorted(held, key=held_order)),
         skipped=tuple(sorted(skipped, key=skipped_order)),
         left_out=census.left_out,
-        notes=tuple(sorted(notes, key=_account_of)),
+        notes=tuple(sorted([*notes, *watched.values()], key=_account_of)),
         marks_set=marks_set,
         marks_ended=marks_ended,
         bars_ended=census.bars_ended,
@@ -185,7 +185,7 @@ def plan_sync(rules: Rules, snapshot: Snapshot, roster: Roster, limits: Limits) 
         attention=_attention(snapshot, empty, held, skipped, draft.licences_wanted),
         in_scope=len(census.scope),
         licences_wanted=draft.licences_wanted,
-        second_look=_second_look(question.leavers, disowned, snapshot, census),
+        second_look=_second_look(question.leavers, disowned, watched, snapshot, census),
         second_group_look=any(
             demand.situation is Situation.REMOVED for leaver in question.leavers for demand in leaver.demands
         )
@@ -297,9 +297,16 @@ def _attention(
 
 
 def _second_look(
-    leavers: Iterable[Leaver], disowned: Iterable[Known], snapshot: Snapshot, census: Census
+    leavers: Iterable[Leaver],
+    disowned: Iterable[Known],
+    watched: Iterable[str],
+    snapshot: Snapshot,
+    census: Census,
 ) -> frozenset[str]:
-    """Return whose own record is read again before they lose anything, and who was not looked up at all."""
+    """Return whose own record is read again before they lose anything, and who was not looked up at all.
+
+    A second look calls only those gone whom it looked up: the watched are among them, or would be forgotten.
+    """
     overlooked = (
         object_id
         for object_id, account in census.unread.items()
@@ -310,5 +317,6 @@ def _second_look(
             *(leaver.known.object_id for leaver in leavers),
             *(one.object_id for one in disowned),
             *overlooked,
+            *watched,
         ]
     )

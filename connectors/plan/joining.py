@@ -97,6 +97,8 @@ def find_returns(rules: Rules, known: Iterable[Known], marks: Marks) -> Returns:
             skipped.append(account_skipped(one, Situation.RETURNED, cell))
         elif marks.kept(one.object_id, Situation.RETURNED):
             skipped.append(account_skipped(one, Situation.RETURNED, SkipReason.KEPT))
+        elif cell.kind is ChangeKind.RESTORE and marks.declined(one.object_id):
+            skipped.append(account_skipped(one, Situation.RETURNED, SkipReason.DECLINED))
         else:
             (restoring if cell.kind is ChangeKind.RESTORE else enabling).append(Return(one, cell))
     return Returns(

@@ -69,7 +69,7 @@ class _Endings:
             case MarkKind.KEPT:
                 return self._over(object_id, mark.value)
             case MarkKind.DECLINED:
-                return self._judged(object_id) and bool(self.findings.scope) and object_id not in self.findings.scope
+                return bool(self.findings.scope) and not self._may_be_in_scope(object_id)
             case MarkKind.SAME_PERSON:
                 # Used once, or not at all: whose owner is there still, or who is another connector's, is asked about
                 # again, and nobody's account is given away weeks later by what was decided today.
@@ -83,6 +83,11 @@ class _Endings:
     def _in_question(self, mark: Mark) -> bool:
         return (mark.object_id.lower(), mark.value) in self.in_question
 
+    def _may_be_in_scope(self, object_id: str) -> bool:
+        """Say whether a person is in scope, or may be; the owner of a deleted account is not looked up otherwise."""
+        findings = self.findings
+        return not self.complete or object_id in findings.scope or object_id in findings.snapshot.unread
+
     def _judged(self, object_id: str) -> bool:
         """Say whether the snapshot allows a conclusion about a person."""
         return self.complete and object_id not in self.findings.unknown
@@ -94,9 +99,8 @@ class _Endings:
         """Say whether it is positively known that a kept situation does not hold any more."""
         snapshot = self.findings.snapshot
         if situation == Situation.RETURNED:
-            # Who is not in a group that was read completely has not returned to it, whatever else is known of them:
-            # the owner of a deleted account is not looked up.
-            return self.complete and object_id not in self.findings.returned and object_id not in snapshot.unread
+            returned = object_id in self.findings.returned
+            return not returned and (object_id in self.findings.scope or not self._may_be_in_scope(object_id))
         person = snapshot.people.get(object_id)
         if person is None and object_id not in snapshot.gone:
             return False

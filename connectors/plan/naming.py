@@ -69,13 +69,13 @@ def follow_directory(
     return changes, notes
 
 
-def watch_deleted(snapshot: Snapshot, scope: Container[str], accounts: Iterable[AccountFacts]) -> list[LinkNote]:
-    """Return what links of accounts that a person deleted must remember.
+def watch_deleted(snapshot: Snapshot, scope: Container[str], accounts: Iterable[AccountFacts]) -> dict[str, LinkNote]:
+    """Return what links of accounts that a person deleted must remember, by their owners' object ids.
 
     Whoever restores such an account keeps it in what holds by then.
     """
     complete = snapshot.sync_group.complete
-    notes = []
+    notes = {}
     for account in accounts:
         if account.link is None or account.status is not AccountStatus.DELETED or account.deleted_by is not Hand.PERSON:
             continue
@@ -88,7 +88,7 @@ def watch_deleted(snapshot: Snapshot, scope: Container[str], accounts: Iterable[
         if not complete:
             holding = _may_hold(holding, account.link, person)
         if holding != account.link.situations:
-            notes.append(LinkNote(account.id, account.link.directory_email, holding))
+            notes[object_id] = LinkNote(account.id, account.link.directory_email, holding)
     return notes
 
 
@@ -104,4 +104,4 @@ def _directory_email(person: Person, remembered: str) -> str:
     """
     if remembered and remembered == person.mail:
         return remembered
-    return reported_address(person)[:LONGEST].lower() or remembered
+    return reported_address(person).lower()[:LONGEST] or remembered

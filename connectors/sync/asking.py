@@ -165,7 +165,7 @@ def _situations(link: AccountLink) -> frozenset[Situation]:
 _DECIDED = {
     MarkKind.APPROVED: "Approved: {kind}",
     MarkKind.KEPT: "Keeps the account in the situation {value}",
-    MarkKind.DECLINED: "Declined to create the account",
+    MarkKind.DECLINED: "Declined to create or restore the account",
     MarkKind.SAME_PERSON: "Said that this is the same person as the account’s owner",
     MarkKind.SOMEONE_ELSE: "Said that this is someone else than the account’s owner",
     MarkKind.CONFIRMED: "Confirmed whose administrator’s account it is",

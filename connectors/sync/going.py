@@ -411,6 +411,8 @@ class Going:
         stays = {(mark.object_id, mark.kind, mark.value) for mark in plan.marks_set}
         # What was decided about somebody is used up by the change, not by a try that failed.
         undone = {change.object_id for change in self.failures}
+        if self.stopped:
+            undone |= {change.object_id for change in plan.changes if self._stands_on_a_failure(change)}
         ended_marks = [
             mark
             for mark in plan.marks_ended

@@ -276,10 +276,12 @@ def abandon(connector: Connector, sentence: str, now: datetime) -> bool:
 
     It runs in the caller's transaction, which has locked the connector's row.
     """
+    abandoned = False
     going_on = SyncRun.objects.filter(connector=connector, state=RunState.RUNNING)
-    ended = list(going_on.select_related("by"))
-    going_on.update(state=RunState.ABANDONED, finished_at=now, phase="", sentence=sentence)
-    for run in ended:
-        if run.counts:
-            tell(connector, run, run.counts)
-    return bool(ended)
+    for run in going_on.select_related("by"):
+        # Whoever ends it tells of it: a run that has just lost its lease ends its own record.
+        if going_on.filter(pk=run.pk).update(state=RunState.ABANDONED, finished_at=now, phase="", sentence=sentence):
+            abandoned = True
+            if run.counts:
+                tell(connector, run, run.counts)
+    return abandoned

@@ -257,7 +257,7 @@ def _decided(facts: Facts) -> Iterator[str]:
     if SkipReason.KEPT in reasons:
         yield "Keeps the account as it is"
     if SkipReason.DECLINED in reasons:
-        yield "Declined to create the account"
+        yield "Declined to create or restore the account"
 
 
 def _spared(facts: Facts) -> Fact | None:

@@ -236,7 +236,7 @@ def _declined(facts: Facts, line: Skipped) -> Verdict:
         "decision",
         "warn",
         "x-circle",
-        f"{facts.name} gets no account, because a person declined to create it.",
+        f"{facts.name} gets no account, because a person declined it.",
         f"{facts.name} out of the sync group, and in it again.",
         "Or create the account by hand: the connector then links it.",
     )

@@ -172,9 +172,9 @@ def test_a_flood_is_declined_one_by_one_and_approved_as_a_whole(db: None, emulat
     assert entries()[0] == f"{ACTOR} declined 1 accounts of Microsoft Entra ID: Person00000 Number00000."
 
 
-def test_a_declined_restoration_leaves_the_account_deleted_until_its_owner_has_left_again(
-    db: None, emulator: Emulator
-) -> None:
+@pytest.fixture
+def back(db: None, emulator: Emulator) -> Stage:
+    """Ada left, her account was deleted, and she is back: its restoration is held."""
     stage = Stage(
         emulator,
         "Ada Example",
@@ -184,21 +184,41 @@ def test_a_declined_restoration_leaves_the_account_deleted_until_its_owner_has_l
         growth_percent=0,
     )
     stage.run()
-    ada = stage.people["ada"].id
-    stage.tenant.remove_member(stage.group.id, ada)
+    stage.tenant.remove_member(stage.group.id, stage.people["ada"].id)
     stage.run()
-    stage.tenant.add_member(stage.group.id, ada)
+    stage.tenant.add_member(stage.group.id, stage.people["ada"].id)
     stage.run()
-    assert [(hold.object_id, hold.kind) for hold in holds_of(stage.connector)] == [(ada, ChangeKind.RESTORE)]
-    assert decisions.decline(stage.connector, [ada], actor=ACTOR) == 1
+    assert [(hold.object_id, hold.kind) for hold in holds_of(stage.connector)] == [
+        (stage.people["ada"].id, ChangeKind.RESTORE)
+    ]
+    return stage
+
+
+def test_a_declined_restoration_leaves_the_account_deleted_until_its_owner_has_left_again(back: Stage) -> None:
+    ada = back.people["ada"].id
+    assert decisions.decline(back.connector, [ada], actor=ACTOR) == 1
     for _ in range(2):
-        stage.run()
-        assert (holds_of(stage.connector), stage.statuses()["ada"]) == ([], "deleted")
-    stage.tenant.remove_member(stage.group.id, ada)
-    stage.run()
-    stage.tenant.add_member(stage.group.id, ada)
-    stage.run()
-    assert [(hold.object_id, hold.kind) for hold in holds_of(stage.connector)] == [(ada, ChangeKind.RESTORE)]
+        back.run()
+        assert (holds_of(back.connector), back.statuses()["ada"]) == ([], "deleted")
+    back.tenant.remove_member(back.group.id, ada)
+    back.run()
+    assert marks(back, MarkKind.DECLINED) == set()
+    back.tenant.add_member(back.group.id, ada)
+    back.run()
+    assert [(hold.object_id, hold.kind) for hold in holds_of(back.connector)] == [(ada, ChangeKind.RESTORE)]
+
+
+def test_what_was_declined_is_declined_while_its_owner_is_in_the_group_whatever_else_happens(back: Stage) -> None:
+    ada = back.people["ada"].id
+    decisions.decline(back.connector, [ada], actor=ACTOR)
+    for change in (back.tenant.disable_user, back.tenant.enable_user):
+        change(ada)
+        back.run()
+        assert (marks(back, MarkKind.DECLINED), back.statuses()["ada"]) == ({("ada", "declined", "")}, "deleted")
+    back.clock.advance(days=31)
+    result = back.run()
+    assert ("skipped", "declined", "ada") in back.changes(result)
+    assert Account.objects.filter(email__startswith="ada@", status=AccountStatus.ACTIVE).count() == 0
 
 
 def test_a_decision_about_many_names_ten_and_counts_the_others(db: None, emulator: Emulator) -> None:

@@ -711,11 +711,21 @@ def test_trap_23_what_microsoft_fails_at_again_and_again_is_unread_and_stops_nob
     assert len(scene.asked(f"/users/{people[0]}")) == 4
 
 
+def test_trap_23_a_few_broken_records_are_those_records_alone_though_nobody_else_is_asked_for(scene: Scene) -> None:
+    ada = scene.hire("Ada Byron")
+    broken = [scene.tenant.add_user(f"Person {number:02}").id for number in range(2)]
+    for one in broken:
+        scene.emulator.faults.add(path=f"/users/{one}", times=None, status=500)
+    snapshot = scene.read(known=broken)
+    assert (set(snapshot.sync_group.members), set(snapshot.unread)) == ({ada.id}, set(broken))
+
+
 def test_trap_23_where_microsoft_fails_at_everybody_nothing_is_known(scene: Scene) -> None:
     people = [scene.tenant.add_user(f"Person {number:02}").id for number in range(3)]
-    scene.emulator.faults.add(path="/users/", times=None, status=503)
-    with pytest.raises(Unavailable):
-        scene.read(known=people)
+    scene.emulator.faults.add(path="/users", times=None, status=503)
+    for known in (people, people[:1]):
+        with pytest.raises(Unavailable):
+            scene.read(known=known)
 
 
 def test_trap_23_a_fault_with_a_long_wait_is_a_wish_to_slow_down(scene: Scene) -> None:

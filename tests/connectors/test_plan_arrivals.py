@@ -284,6 +284,21 @@ def test_a_declined_newcomer_is_not_created_until_they_left_the_group() -> None:
         assert marks_told(plan(snapshot, account(1, "bo"), marks=declined)) == ended
 
 
+def test_a_declined_restoration_waits_until_its_owner_has_left_the_group() -> None:
+    marks = [mark("ann", "declined")]
+    deleted = account(1, "ann", **DELETED)
+    made = plan(reading([ANN, BO]), deleted, account(2, "bo"), marks=marks)
+    assert (told(made), marks_told(made)) == (["skipped ann: declined"], [])
+    assert made.skipped[0].situation is Situation.RETURNED
+    disabled = plan(reading([ANN, BO]), account(1, "ann", **DISABLED), account(2, "bo"), marks=marks)
+    assert told(disabled) == ["enable ann"]
+    # The owner of a deleted account is not looked up: that the group lacks them is enough.
+    left = plan(reading([BO]), deleted, account(2, "bo"), marks=marks)
+    assert (told(left), marks_told(left)) == ([], ["-declined ann"])
+    for snapshot in (reading([BO], unread=["ann"]), reading([], state="unreadable"), reading([])):
+        assert marks_told(plan(snapshot, deleted, account(2, "bo"), marks=marks)) in ([], ["+held bo disable"])
+
+
 def test_a_declined_newcomer_may_still_adopt_an_account() -> None:
     made = plan(reading([ANN]), account(1, "ann", **BY_HAND), marks=[mark("ann", "declined")])
     assert (told(made), marks_told(made)) == (["adopt ann"], [])

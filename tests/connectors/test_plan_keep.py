@@ -123,6 +123,9 @@ def test_who_restores_what_a_person_had_deleted_keeps_it_in_what_came_to_hold_me
         # The bar ends when the owner leaves the group; what is deleted stays linked until it is purged.
         lifted = replace(theirs, barred=False, link=Link(note.directory_email, note.situations))
         assert plan(snapshot, lifted, others).quiet
+        # Of a second look only those are known to be gone whom it asked for again.
+        assert plan(snapshot, theirs, others).second_look == {"ann"}
+        assert plan(snapshot, lifted, others).second_look == frozenset()
         restored = account(1, "ann", vouched=True, link=lifted.link)
         assert {line.partition(":")[2] for line in told(plan(snapshot, restored, others))} == {" kept"}
 

@@ -316,6 +316,7 @@ def test_an_email_that_changes_back_is_remembered_without_a_line() -> None:
         ("", "ann_firm.example#EXT#@firm.onmicrosoft.com", "ann_firm.example#ext#@firm.onmicrosoft.com"),
         ("no address", "", "no address"),
         (f"{'a' * 300}@firm.example", "", "a" * 254),
+        ("İ" * 240, "", "i\u0307" * 127),
     ],
 )
 def test_an_address_that_nobody_could_use_is_another_one_all_the_same(mail: str, principal: str, reported: str) -> None:

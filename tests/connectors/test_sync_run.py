@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.conf import settings
 from django.db import IntegrityError, connection
 from django.test.utils import CaptureQueriesContext
@@ -207,6 +209,16 @@ def test_the_time_for_a_run_is_that_of_everybody_it_may_have_to_ask_about(db: No
     for _ in range(2):
         stage.run()
         assert (stage.refreshed().in_scope, stage.connector.people) == (0, 60)
+
+
+def test_an_upgrade_gives_each_connector_the_size_it_has(db: None, emulator: Emulator) -> None:
+    stage = Stage(emulator, "Ada Lovelace", "Grace Hopper")
+    stage.run()
+    measure = importlib.import_module("connectors.migrations.0007_people").measure
+    for in_scope, people in ((0, 2), (70, 70)):
+        Connector.objects.update(in_scope=in_scope, people=0)
+        measure(apps, None)
+        assert stage.refreshed().people == people
 
 
 def test_a_long_throttle_frees_the_worker_and_keeps_status_and_place(stage: Stage) -> None:

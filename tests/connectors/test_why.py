@@ -266,7 +266,7 @@ EXPECTED: dict[str, tuple[str, str, str]] = {
         "Email is in use here",
     ),
     "new, declined": (
-        "Ada gets no account, because a person declined to create it.",
+        "Ada gets no account, because a person declined it.",
         "Ada out of the sync group, and in it again.",
         "A person decided",
     ),

@@ -209,7 +209,7 @@ MISTAKES: tuple[Mistake, ...] = (
         28,
         "an address nobody could use is none",
         "connectors/plan/naming.py",
-        "    return reported_address(person)[:LONGEST].lower() or remembered\n",
+        "    return reported_address(person).lower()[:LONGEST] or remembered\n",
         "    reported = reported_address(person).lower()\n"
         '    return remembered if "onmicrosoft" in reported else reported or remembered\n',
         ("tests/connectors/test_plan_people.py::test_an_address_that_nobody_could_use_is_another_one_all_the_same",),
@@ -218,8 +218,8 @@ MISTAKES: tuple[Mistake, ...] = (
         0,
         "what holds for the owner of a deleted account is forgotten",
         DECIDE_PY,
-        "    notes += watch_deleted(snapshot, census.scope, roster.accounts)\n",
-        "",
+        "    watched = watch_deleted(snapshot, census.scope, roster.accounts)\n",
+        "    watched: dict[str, LinkNote] = {}\n",
         ("tests/connectors/test_plan_keep.py",),
     ),
 )

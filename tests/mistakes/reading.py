@@ -483,7 +483,7 @@ MISTAKES: tuple[Mistake, ...] = (
         23,
         "a fault at everybody is a lot of unread people",
         GROUPS_PY,
-        "        if len(failures) == len(answers) > 1:\n",
+        "        if all(isinstance(answer, Refused) and answer.failed for answer in answers):\n",
         "        if False:\n",
         READING,
     ),

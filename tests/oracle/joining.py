@@ -63,6 +63,8 @@ class Joining(Leaving):
                 self._skip(object_id, SkipReason.RULE)
             elif self._kept(object_id, Situation.RETURNED):
                 self._skip(object_id, SkipReason.KEPT)
+            elif not account.living and self._marked(object_id, MarkKind.DECLINED):
+                self._skip(object_id, SkipReason.DECLINED)
             else:
                 wanting.append(account)
         self.wanted = Counter(account.address for account in wanting if not account.living)
