@@ -177,7 +177,7 @@ def plan_sync(rules: Rules, snapshot: Snapshot, roster: Roster, limits: Limits) 
         held=tuple(sorted(held, key=held_order)),
         skipped=tuple(sorted(skipped, key=skipped_order)),
         left_out=census.left_out,
-        notes=tuple(sorted([*notes, *watched.values()], key=_account_of)),
+        notes=tuple(sorted([*notes, *(note for _, note in watched)], key=_account_of)),
         marks_set=marks_set,
         marks_ended=marks_ended,
         bars_ended=census.bars_ended,
@@ -185,7 +185,7 @@ def plan_sync(rules: Rules, snapshot: Snapshot, roster: Roster, limits: Limits) 
         attention=_attention(snapshot, empty, held, skipped, draft.licences_wanted),
         in_scope=len(census.scope),
         licences_wanted=draft.licences_wanted,
-        second_look=_second_look(question.leavers, disowned, watched, snapshot, census),
+        second_look=_second_look(question.leavers, disowned, [owner for owner, _ in watched], snapshot, census),
         second_group_look=any(
             demand.situation is Situation.REMOVED for leaver in question.leavers for demand in leaver.demands
         )

@@ -69,13 +69,15 @@ def follow_directory(
     return changes, notes
 
 
-def watch_deleted(snapshot: Snapshot, scope: Container[str], accounts: Iterable[AccountFacts]) -> dict[str, LinkNote]:
-    """Return what links of accounts that a person deleted must remember, by their owners' object ids.
+def watch_deleted(
+    snapshot: Snapshot, scope: Container[str], accounts: Iterable[AccountFacts]
+) -> list[tuple[str, LinkNote]]:
+    """Return what links of accounts that a person deleted must remember, each with its owner's object id.
 
     Whoever restores such an account keeps it in what holds by then.
     """
     complete = snapshot.sync_group.complete
-    notes = {}
+    notes = []
     for account in accounts:
         if account.link is None or account.status is not AccountStatus.DELETED or account.deleted_by is not Hand.PERSON:
             continue
@@ -88,7 +90,7 @@ def watch_deleted(snapshot: Snapshot, scope: Container[str], accounts: Iterable[
         if not complete:
             holding = _may_hold(holding, account.link, person)
         if holding != account.link.situations:
-            notes[object_id] = LinkNote(account.id, account.link.directory_email, holding)
+            notes.append((object_id, LinkNote(account.id, account.link.directory_email, holding)))
     return notes
 
 

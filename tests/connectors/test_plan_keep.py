@@ -146,6 +146,15 @@ def test_of_a_deleted_account_nothing_is_noted_that_is_not_known_to_hold(snapsho
     assert [note for note in made.notes if note.account_id == 1] == []
 
 
+def test_of_two_accounts_of_one_person_that_were_deleted_by_hand_both_remember() -> None:
+    accounts = [account(number, "ann", **DELETED_BY_PERSON) for number in (1, 2)]
+    made = plan(reading([CY], outside=[ANN]), *accounts, account(3, "cy"))
+    assert [(note.account_id, note.situations) for note in made.notes] == [
+        (1, {Situation.REMOVED}),
+        (2, {Situation.REMOVED}),
+    ]
+
+
 @pytest.mark.parametrize("facts", [DELETED, {**ACTIVE, "deleted_by": Hand.PERSON}])
 def test_of_an_account_that_the_plan_knows_one_note_is_made(facts: dict[str, Any]) -> None:
     made = plan(reading([CY], outside=[ANN]), account(1, "ann", **facts), account(3, "cy"), by=rules(removed="nothing"))

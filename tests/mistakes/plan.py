@@ -219,7 +219,7 @@ MISTAKES: tuple[Mistake, ...] = (
         "what holds for the owner of a deleted account is forgotten",
         DECIDE_PY,
         "    watched = watch_deleted(snapshot, census.scope, roster.accounts)\n",
-        "    watched: dict[str, LinkNote] = {}\n",
+        "    watched: list[tuple[str, LinkNote]] = []\n",
         ("tests/connectors/test_plan_keep.py",),
     ),
 )
