@@ -235,7 +235,7 @@ MISTAKES: tuple[Mistake, ...] = (
         GOING_PY,
         "            self.row = row\n            raise\n",
         "            raise\n",
-        (f"{_INTERRUPTED}::test_a_run_that_breaks_off_gives_its_lease_back_and_says_so",),
+        (f"{_RUN}::test_a_person_who_acts_between_reading_and_writing_is_planned_with",),
     ),
     mistake(
         0,

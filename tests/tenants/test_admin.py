@@ -8,12 +8,12 @@ import pytest
 from django.contrib import admin
 from django.db import connection
 from django.db.models import ForeignKey
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from tenants.admin import TenantScopedAdmin, site
-from tenants.models import Account, AuditEntry, StaffMembership, User
+from tenants.models import Account, AuditEntry, Company, StaffMembership, User
 from tenants.roles import Role
 from tenants.roster import Act
 from tenants.states import AccountStatus
@@ -166,6 +166,14 @@ class TestActs:
         ]
         assert statuses == [403, 302]
         assert Account.objects.get(status="disabled") == there
+
+
+def test_a_right_held_at_one_partner_is_none_over_anothers_row(cast: Cast, rf: RequestFactory) -> None:
+    request = rf.get("/")
+    request.user = cast.maren
+    page = site._registry[Company]
+    seen = [page.has_view_permission(request, row) for row in (None, cast.brightwater, cast.quarrystone)]
+    assert seen == [True, True, False]
 
 
 class TestCompanies:
