@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import NamedTuple
 
-from django.db.models import Prefetch, prefetch_related_objects
+from django.db.models import prefetch_related_objects
 
-from connectors.models import Connector, SelectedGroup
+from connectors.models import Connector
 from connectors.states import Attention, ConnectorStatus, CredentialKind
 
 SECRET_WARNING_DAYS = 30
@@ -61,8 +61,7 @@ _NAMED = 3
 def know_groups(connectors: Collection[Connector]) -> None:
     """Fetch the groups that needs_of names, of all of these connectors in at most one query."""
     wanted = [connector for connector in connectors if Attention.GROUP_UNREADABLE in connector.attention]
-    unreadable = Prefetch("selected_groups", SelectedGroup.objects.exclude(sentence=""))
-    prefetch_related_objects(wanted, unreadable)
+    prefetch_related_objects(wanted, "selected_groups")
 
 
 def _fact(attention: Attention, connector: Connector) -> str:

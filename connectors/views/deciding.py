@@ -91,11 +91,7 @@ class _Asked:
 
     def lines(self) -> QuerySet[Any]:
         """Return the lines that are meant and that nobody has decided about."""
-        return self.narrowed(lines_of(self.choice.section, self.place, self.row).filter(ruled=False))
-
-    def narrowed(self, lines: QuerySet[Any]) -> QuerySet[Any]:
-        """Return those of a section's lines that are meant."""
-        return self.choice.among(lines)
+        return self.choice.among(lines_of(self.choice.section, self.place, self.row).filter(ruled=False))
 
     def way(self) -> Way:
         """Return what is decided, in words."""
@@ -210,7 +206,7 @@ def _shown_then(asked: _Asked, request: HttpRequest) -> list[SyncChange] | None:
         .exclude(change__in=approved.values("change"))
         .exclude(object_id__in=gone.values("object_id"))
     )
-    then = list(asked.narrowed(lines).order_by("situation", "name", "pk"))
+    then = list(asked.choice.among(lines).order_by("situation", "name", "pk"))
     same = holds_digest(Hold(line.object_id, ChangeKind(line.kind), HoldCause(line.cause)) for line in then)
     return then if same == request.POST.get("seen") else None
 

@@ -217,3 +217,16 @@ def test_the_list_says_what_puts_a_refused_connector_right(stage: Stage, visitor
     assert "Microsoft refuses the connection The client secret has expired. Enter a new secret" in text_of(page)
     replace = f"{visitor.before}connectors/{stage.connector.pk}/setup/azure/replace/?with=secret"
     assert f'<a href="{replace}">Enter a new secret<' in page.content.decode()
+
+
+def test_the_page_lists_every_additional_group_though_one_cannot_be_read(stage: Stage, visitor: Visitor) -> None:
+    for name in ("Engineers", "Sales"):
+        stage.select(name)
+    stage.emulator.faults.add(
+        path=f"/groups/{stage.connector.selected_groups.get(name='Sales').directory_id}/members", times=None, status=403
+    )
+    stage.run()
+    assert stage.refreshed().attention == ["group_unreadable"]
+    page = text_of(visitor.get(f"connectors/{stage.connector.pk}/"))
+    listed = page.partition("Additional groups")[2]
+    assert [name for name in ("Engineers", "Sales") if name in listed] == ["Engineers", "Sales"]
