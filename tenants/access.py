@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.views import redirect_to_login
@@ -12,7 +12,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponseBase
 
-from tenants.models import Account, Company, Group, Partner, StaffMembership, TenantQuerySet, User
+from tenants.models import Account, AccountQuerySet, Company, Group, Partner, StaffMembership, TenantQuerySet, User
 from tenants.roles import GRANTS, Can, Role
 from tenants.states import AccountRole, AccountStatus, LoginKind
 
@@ -157,9 +157,9 @@ class CompanyAccess:
         return row
 
     @property
-    def accounts(self) -> TenantQuerySet[Account]:
+    def accounts(self) -> AccountQuerySet[Account]:
         """Return the company's accounts; to a company user, the own one."""
-        return self.of(Account)
+        return cast("AccountQuerySet[Account]", self.of(Account))
 
     @property
     def groups(self) -> TenantQuerySet[Group]:

@@ -113,6 +113,14 @@ class AccountQuerySet(TenantQuerySet[M]):
     def visible_to(self, user: User | AnonymousUser) -> Self:
         return super().visible_to(user).filter(purged_at=None)
 
+    def named(self, text: str) -> Self:
+        """Return the accounts in whose names or address each of the first five words of a text is found."""
+        rows = self
+        for word in text.replace("\x00", "").split()[:5]:
+            found = models.Q(email__icontains=word) | models.Q(first_name__icontains=word)
+            rows = rows.filter(found | models.Q(last_name__icontains=word))
+        return rows
+
     def _for_company_login(self, user: User) -> Self:
         # A company user sees the own account and nothing else; a company sees nobody who has left it.
         return self.filter(

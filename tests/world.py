@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from django.test import Client
 from django.utils.text import slugify
 
 from tenants.models import Account, Company, Group, GroupMembership, Partner, StaffMembership, User
@@ -179,3 +180,10 @@ def confirm_again(client: Client, *, seconds_ago: float = 0) -> None:
     ]
     session["account_authentication_methods_user"] = session["_auth_user_id"]
     session.save()
+
+
+def entering(user: User) -> Client:
+    """Return a browser in which somebody is signed in."""
+    client = Client()
+    client.force_login(user)
+    return client

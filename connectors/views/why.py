@@ -19,7 +19,7 @@ from connectors.states import LIVE, ConnectorStatus
 from connectors.views.pages import find, tabs, trail
 from connectors.why import Answer, Door, Facts, Memory, explain
 from pbportal.sealed import Unreadable
-from tenants.models import Account, TenantQuerySet
+from tenants.models import Account, AccountQuerySet
 from tenants.portals import Place, place_page
 from tenants.roles import Can
 from tenants.roster import ACTS, Act, acts_that_apply
@@ -154,7 +154,7 @@ def _number(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None
 
 
-def _accounts(place: Place) -> TenantQuerySet[Account]:
+def _accounts(place: Place) -> AccountQuerySet[Account]:
     return place.access.accounts.filter(purged_at=None).select_related("link")
 
 
@@ -183,10 +183,7 @@ def _candidates(place: Place, connectors: list[Connector], text: str) -> tuple[l
             people += [(row, one) for one in sync.people_matching(row, text)]
         except (DirectoryError, Unreadable) as error:
             troubles.append((row, error))
-    rows = _accounts(place)
-    for word in text.split()[:5]:
-        rows = rows.filter(Q(email__icontains=word) | Q(first_name__icontains=word) | Q(last_name__icontains=word))
-    accounts = list(rows.order_by("last_name", "first_name", "email", "pk")[: LISTED + 1])
+    accounts = list(_accounts(place).named(text).order_by("last_name", "first_name", "email", "pk")[: LISTED + 1])
     found: list[Candidate] = []
     # The directory may call somebody by another name or address than their account.
     theirs = _accounts(place).filter(directory_object_id__in=[person.object_id for _, person in people])

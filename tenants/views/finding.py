@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from django.core.exceptions import PermissionDenied
-from django.db.models import Case, Q, When
+from django.db.models import Case, When
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.http import urlencode
@@ -13,7 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from tenants.access import StaffGrants
-from tenants.models import Account, Company, TenantQuerySet, User
+from tenants.models import Account, AccountQuerySet, Company, TenantQuerySet, User
 from tenants.portals import render_partner
 from tenants.roles import Can
 from tenants.states import AccountStatus
@@ -42,9 +42,8 @@ def find(request: HttpRequest) -> HttpResponse:
         raise PermissionDenied
     text = " ".join(request.GET.get("q", "").replace("\x00", "").split())[:LONGEST]
     asked = len(text) >= SHORTEST
-    words = text.split()[:5]
-    companies = list(_companies(user, words)[: MOST + 1]) if asked else []
-    accounts = list(_accounts(user, words)[: MOST + 1]) if asked else []
+    companies = list(_companies(user, text)[: MOST + 1]) if asked else []
+    accounts = list(_accounts(user, text)[: MOST + 1]) if asked else []
     partners = {one.partner_id for one in companies} | {one.company.partner_id for one in accounts}
     context = {
         "text": text,
@@ -60,17 +59,15 @@ def find(request: HttpRequest) -> HttpResponse:
     return render_partner(request, "tenants/find.html", context, at="")
 
 
-def _companies(user: User, words: list[str]) -> TenantQuerySet[Company]:
+def _companies(user: User, text: str) -> TenantQuerySet[Company]:
     rows: TenantQuerySet[Company] = Company.objects.visible_to(user)
-    for word in words:
+    for word in text.split()[:5]:
         rows = rows.filter(name__icontains=word)
     return rows.select_related("partner").order_by("name", "pk")
 
 
-def _accounts(user: User, words: list[str]) -> TenantQuerySet[Account]:
-    rows: TenantQuerySet[Account] = Account.objects.visible_to(user)
-    for word in words:
-        rows = rows.filter(Q(email__icontains=word) | Q(first_name__icontains=word) | Q(last_name__icontains=word))
+def _accounts(user: User, text: str) -> AccountQuerySet[Account]:
+    rows: AccountQuerySet[Account] = Account.objects.visible_to(user).named(text)
     # Whoever is deleted is looked for least.
     gone = Case(When(status=AccountStatus.DELETED, then=1), default=0)
     return rows.select_related("company__partner").order_by(gone, "last_name", "first_name", "email", "pk")

@@ -9,7 +9,7 @@ from typing import Any
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Page, Paginator
-from django.db.models import Case, Count, F, Prefetch, Q, QuerySet, When
+from django.db.models import Case, Count, F, Prefetch, QuerySet, When
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
@@ -74,8 +74,7 @@ def _filtered(place: Place, request: HttpRequest) -> tuple[QuerySet[Account], di
         rows = rows.filter(managed_by=wanted["by"])
     if wanted["role"] in list(AccountRole):
         rows = rows.filter(role=wanted["role"])
-    for word in wanted["q"].replace("\x00", "").split()[:5]:
-        rows = rows.filter(Q(email__icontains=word) | Q(first_name__icontains=word) | Q(last_name__icontains=word))
+    rows = rows.named(wanted["q"])
     wanted["sort"] = wanted["sort"] if wanted["sort"] in _SORTS else ""
     return rows.order_by(*_SORTS[wanted["sort"]]), wanted
 

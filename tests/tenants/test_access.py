@@ -24,14 +24,9 @@ from tenants.access import (
 from tenants.models import Account, AuditEntry, Company, Group, Partner, StaffMembership, User
 from tenants.roles import GRANTS, Can, Role
 from tenants.states import AccountRole, AccountStatus, LoginKind
-from tests.world import Cast, make_account, make_group, make_staff, seed_cast
+from tests.world import Cast, make_account, make_group, make_staff
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def cast() -> Cast:
-    return seed_cast()
 
 
 def login_of(account: Account) -> User:

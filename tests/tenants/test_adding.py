@@ -8,29 +8,17 @@ from html import unescape
 import pytest
 from django.db import connection
 from django.http import HttpResponse
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from tenants.models import AuditEntry, Company, Partner, StaffMembership, User
 from tenants.roles import Role
-from tests.world import Cast, make_company, make_partner, make_staff, seed_cast
+from tests.world import Cast, entering, make_company, make_partner, make_staff
 
 pytestmark = pytest.mark.django_db
 
 COMPANIES = "/partner/tenants/company/"
 ADD = f"{COMPANIES}add/"
 PARTNERS = "/partner/tenants/partner/"
-
-
-@pytest.fixture
-def cast() -> Cast:
-    return seed_cast()
-
-
-def entering(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def html_of(answer: HttpResponse) -> str:

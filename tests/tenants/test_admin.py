@@ -13,11 +13,11 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from tenants.admin import TenantScopedAdmin, site
-from tenants.models import Account, AuditEntry, Company, StaffMembership, User
+from tenants.models import Account, AuditEntry, Company, StaffMembership
 from tenants.roles import Role
 from tenants.roster import Act
 from tenants.states import AccountStatus
-from tests.world import PASSWORD, Cast, confirm_again, make_account, make_group, seed_cast
+from tests.world import PASSWORD, Cast, confirm_again, entering, make_account, make_group
 
 ACCOUNTS = "/partner/tenants/account/"
 
@@ -59,17 +59,6 @@ class TestTheSite:
 
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def cast() -> Cast:
-    return seed_cast()
-
-
-def entering(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 class TestSigningIn:

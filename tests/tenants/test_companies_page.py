@@ -7,23 +7,12 @@ import re
 import pytest
 from django.test import Client
 
-from tenants.models import Company, User
-from tests.world import Cast, make_account, make_company, seed_cast
+from tenants.models import Company
+from tests.world import Cast, entering, make_account, make_company
 
 pytestmark = pytest.mark.django_db
 
 LIST = "/partner/tenants/company/"
-
-
-@pytest.fixture
-def cast() -> Cast:
-    return seed_cast()
-
-
-def entering(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def names(client: Client, query: str = "") -> list[str]:

@@ -15,7 +15,7 @@ from pbportal.urls import handler403, handler404
 from pbportal.urls import urlpatterns as routes
 from tenants.models import User
 from tenants.states import AccountStatus
-from tests.world import Cast, make_account, seed_cast
+from tests.world import Cast, make_account
 
 pytestmark = pytest.mark.django_db
 
@@ -38,11 +38,6 @@ def visit(user: User | None) -> Client:
 def words(answer: Any) -> str:
     """Return what a page says, without its markup."""
     return " ".join(strip_tags(answer.content.decode()).split())
-
-
-@pytest.fixture
-def cast() -> Cast:
-    return seed_cast()
 
 
 def test_a_foreign_company_and_none_at_all_are_one_page(cast: Cast) -> None:

@@ -10,23 +10,11 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from tenants.models import User
-from tests.world import Cast, make_account, make_company, seed_cast
+from tests.world import Cast, entering, make_account, make_company
 
 pytestmark = pytest.mark.django_db
 
 FIND = "/partner/find/"
-
-
-@pytest.fixture
-def cast() -> Cast:
-    return seed_cast()
-
-
-def entering(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def found(client: Client, text: str) -> tuple[list[str], list[str]]:
